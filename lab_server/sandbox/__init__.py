@@ -1,0 +1,1 @@
+"""The privileged side: makes sandboxes and hands their terminals out over one unix socket."""
