@@ -1,0 +1,387 @@
+"""The spawner: the one service with privileges. It makes sandboxes through a driver and hands their terminals out.
+
+Knows: who may ask (SO_PEERCRED, unix(7)), the closed verbs of rpc.py, the templates it was started with, which
+sandboxes there are. Doesn't know learners, lessons, HTTP, or what runs in a sandbox.
+Standard library only: it runs as root, so it stays small enough to read.
+
+    python -m lab_server.sandbox.spawner --config FILE      the file's fields are those of `Config`
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import socket
+import struct
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab_server.errors import BadInput, Conflict, HostFull, LabError, NotFound, Refused, SandboxFailed
+from lab_server.sandbox import rpc
+from lab_server.sandbox.contract import Driver, Limits, Sandbox, SandboxSpec
+from lab_server.sandbox.terminals import Terminals
+
+SPARE_DISK = 512 << 20  # bytes that are left free: a full disk must not stop those already inside
+Reply = tuple[dict[str, Any], tuple[int, ...]]
+
+
+def specs(templates: Mapping[str, Mapping[str, Any]]) -> dict[str, SandboxSpec]:
+    """Template name → spec, from plain JSON. Raises BadInput naming the template and the field."""
+    found = {"default": SandboxSpec()}
+    for name, given in templates.items():
+        try:
+            fields = dict(given)
+            limits = Limits(**fields.pop("limits", {}))
+            found[name] = SandboxSpec(template=name, limits=limits, **fields)
+        except TypeError as why:
+            raise BadInput(f"The template {name!r} is wrong: {why}.") from None
+    return found
+
+
+@dataclass
+class Entry:
+    """One sandbox in keeping. `lock` orders the verbs on it; `state` is starting, ready or failed."""
+
+    spec: SandboxSpec
+    labels: dict[str, str]
+    state: str = "starting"
+    detail: str = ""
+    sandbox: Sandbox | None = None
+    terminals: Terminals | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def public(self, id: str) -> dict[str, Any]:
+        return {
+            "sandbox": id,
+            "template": self.spec.template,
+            "labels": self.labels,
+            "state": self.state,
+            "detail": self.detail,
+        }
+
+
+class Spawner:
+    """Serves one unix socket until `stop`. `clients` are the uids that may ask, besides its own."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        templates: Mapping[str, Mapping[str, Any]],
+        clients: list[int],
+        path: Path,
+        *,
+        reason: str = "",
+        most: int = 500,
+        disk: Path | None = None,
+    ) -> None:
+        self._driver, self._specs, self._path = driver, specs(templates), path
+        self._clients = {os.getuid(), *clients}
+        self._reason, self._most, self._disk = reason, most, disk
+        self._entries: dict[str, Entry] = {}
+        self._lock = threading.Lock()
+        self._state, self._detail = "starting", f"Starting the {driver.name} driver."
+        self._stopping = threading.Event()
+        self._wake, self._woken = os.pipe()
+        self._listener = self._listen()
+        self._verbs: dict[str, Callable[..., Reply]] = {
+            "info": self._info,
+            "list": self._list,
+            "create": self._create,
+            "destroy": self._destroy,
+            "open": self._open,
+            "resize": self._resize,
+            "status": self._status,
+            "hangup": self._hangup,
+            "run": self._run,
+        }
+
+    # --- the socket ---
+
+    def _listen(self) -> socket.socket:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if self._path.exists():
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as other:
+                if other.connect_ex(str(self._path)) == 0:
+                    raise Conflict(f"Another spawner serves {self._path}.", "Stop it, or set LABS_DATA to another folder.")
+            self._path.unlink()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        listener.bind(str(self._path))
+        # connecting is open to every local user, being answered is not: the kernel tells us who it is
+        self._path.chmod(0o666)
+        listener.listen(128)
+        return listener
+
+    def serve(self) -> None:
+        """Answer until `stop` is called from another thread or a signal handler; then destroy every sandbox."""
+        threading.Thread(target=self._start_driver, name="driver", daemon=True).start()
+        try:
+            while not self._stopping.is_set():
+                readable, _, _ = select.select([self._listener, self._wake], [], [])
+                if self._listener in readable:
+                    connection, _ = self._listener.accept()
+                    threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+        finally:
+            self._close()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        os.write(self._woken, b"x")
+
+    def _start_driver(self) -> None:
+        try:
+            self._driver.start()
+            self._state, self._detail = "ready", ""
+        except LabError as why:
+            self._state, self._detail = "failed", str(why)
+            print(f"spawner: the {self._driver.name} driver can't start: {why}", file=sys.stderr, flush=True)
+        except Exception as why:
+            self._state, self._detail = "failed", f"The {self._driver.name} driver broke: {why!r}."
+            traceback.print_exc()
+
+    def _close(self) -> None:
+        self._listener.close()
+        self._path.unlink(missing_ok=True)
+        workers = [threading.Thread(target=self._end, args=(id,)) for id in list(self._entries)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        self._driver.close()
+        os.close(self._wake)
+        os.close(self._woken)
+
+    def _answer(self, connection: socket.socket) -> None:
+        fds: list[int] = []
+        out: tuple[int, ...] = ()
+        with connection:
+            try:
+                pid, uid, _ = struct.unpack(
+                    "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+                )
+                connection.settimeout(10)
+                if uid not in self._clients:
+                    raise Refused(f"The user {uid} (process {pid}) may not ask the spawner for anything.")
+                message, fds = rpc.receive(connection)
+                request = rpc.check(message)
+                verb = request.pop("verb")
+                if verb == "run":
+                    request |= {"fds": tuple(fds), "connection": connection}
+                reply, out = self._verbs[verb](**request)
+                answer = {"ok": reply}
+            except LabError as why:
+                answer = rpc.failure(why)
+            except Exception as why:
+                traceback.print_exc()
+                answer = rpc.failure(LabError(f"The spawner broke: {type(why).__name__}.", "Its log says more."))
+            finally:
+                rpc.close_all(fds)
+            try:
+                rpc.send(connection, answer, out)
+            except (OSError, LabError):
+                pass  # the asker is gone; what it asked for stands, and it can ask again
+            finally:
+                rpc.close_all(out)
+
+    # --- the verbs ---
+
+    def _info(self) -> Reply:
+        detail = self._detail
+        if self._state == "starting":
+            detail = getattr(self._driver, "detail", "") or detail
+        found: dict[str, Any] = {"driver": self._driver.name, "reason": self._reason, "detail": detail}
+        found |= {"ready": self._state == "ready", "failed": self._state == "failed", "facts": {}, "capabilities": {}}
+        if found["ready"]:
+            found |= {"capabilities": asdict(self._driver.capabilities()), "facts": self._driver.describe()}
+        return found, ()
+
+    def _list(self) -> Reply:
+        with self._lock:
+            entries = dict(self._entries)
+        return {"sandboxes": [entry.public(id) for id, entry in entries.items()]}, ()
+
+    def _create(self, sandbox: str, template: str, labels: dict[str, str]) -> Reply:
+        spec = self._specs.get(template)
+        if spec is None:
+            raise NotFound(f"There is no template {template!r}.")
+        if self._state != "ready":
+            raise SandboxFailed(self._info()[0]["detail"], "" if self._state == "failed" else "Try again in a moment.")
+        with self._lock:
+            entry = self._entries.get(sandbox)
+            new = entry is None
+            if entry is None:
+                if len(self._entries) >= self._most:
+                    raise HostFull(f"All {self._most} sandboxes of this host are taken.", "Try again later.")
+                self._check_disk()
+                entry = self._entries[sandbox] = Entry(spec, labels)
+            elif entry.labels != labels:
+                raise Conflict(f"The name {sandbox!r} is taken by a sandbox with other labels.")
+            lock = entry.lock
+            if new:
+                lock.acquire()  # before anyone else sees the entry: its first verb is its making
+        if new:
+            try:
+                self._make(sandbox, entry)
+            finally:
+                lock.release()
+        else:
+            with lock:
+                pass
+        if entry.state != "ready":
+            raise SandboxFailed(entry.detail or "The sandbox could not be made.", "Try again.")
+        return entry.public(sandbox), ()
+
+    def _make(self, id: str, entry: Entry) -> None:
+        try:
+            entry.sandbox = self._driver.create(id, entry.spec, entry.labels)
+            entry.terminals = Terminals(entry.sandbox)
+            entry.state = "ready"
+        except BaseException as why:
+            entry.state, entry.detail = "failed", str(why)
+            with self._lock:
+                self._entries.pop(id, None)
+            raise
+
+    def _check_disk(self) -> None:
+        if self._disk is None:
+            return
+        stat = os.statvfs(self._disk)
+        free = stat.f_bavail * stat.f_frsize
+        if free < SPARE_DISK:
+            raise HostFull(
+                f"The host's disk has {free >> 20} MiB left; a new sandbox needs {SPARE_DISK >> 20}.",
+                "Free space below LABS_DATA. Sandboxes that run already are not affected.",
+            )
+
+    def _destroy(self, sandbox: str) -> Reply:
+        self._end(sandbox)
+        return {}, ()
+
+    def _end(self, id: str) -> None:
+        entry = self._entries.get(id)
+        if entry is None:
+            return
+        with entry.lock:
+            if entry.terminals:
+                entry.terminals.close()
+            if entry.sandbox:
+                entry.sandbox.destroy()
+            with self._lock:
+                if self._entries.get(id) is entry:
+                    del self._entries[id]
+
+    def _ready(self, id: str) -> tuple[Sandbox, Terminals]:
+        entry = self._entries.get(id)
+        if entry is None or entry.sandbox is None or entry.terminals is None:
+            raise NotFound(f"There is no sandbox {id!r}.", "Start a new one.")
+        return entry.sandbox, entry.terminals
+
+    def _open(self, sandbox: str, session: str, columns: int, rows: int) -> Reply:
+        held = self._ready(sandbox)[1].open(session, columns, rows)
+        return {"terminal": held.name}, (os.dup(held.terminal.fd), os.dup(held.ring))
+
+    def _resize(self, sandbox: str, session: str, columns: int, rows: int) -> Reply:
+        self._ready(sandbox)[1].resize(session, columns, rows)
+        return {}, ()
+
+    def _status(self, sandbox: str, session: str) -> Reply:
+        box, terminals = self._ready(sandbox)
+        alive, code = terminals.status(session)
+        reason = ""
+        if not alive:
+            reason = "The shell ended." if box.alive() else "The sandbox ended."
+        return {"alive": alive, "code": code, "reason": reason}, ()
+
+    def _hangup(self, sandbox: str, session: str) -> Reply:
+        self._ready(sandbox)[1].hangup(session)
+        return {}, ()
+
+    def _run(self, sandbox: str, argv: list[str], fds: tuple[int, ...], connection: socket.socket) -> Reply:
+        if len(fds) != 3:
+            raise BadInput("The verb 'run' takes three descriptors: standard input, output and error.")
+        box, _ = self._ready(sandbox)
+        with contextlib.suppress(OSError):
+            connection.settimeout(None)
+        return {"code": box.run(argv, (fds[0], fds[1], fds[2]))}, ()
+
+
+# --- as a process ---
+
+
+@dataclass(frozen=True)
+class Config:
+    """The file `--config` names: JSON with these fields."""
+
+    driver: str
+    socket: Path
+    images: Path
+    guest: Path
+    data: Path
+    run: Path
+    reason: str = ""
+    clients: tuple[int, ...] = ()
+    templates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    most: int = 500
+
+    @classmethod
+    def read(cls, file: Path) -> Config:
+        """Raises BadInput naming the file and what is wrong with it."""
+        try:
+            given = json.loads(file.read_text())
+            for name in ("socket", "images", "guest", "data", "run"):
+                given[name] = Path(given[name])
+            given["clients"] = tuple(given.get("clients", ()))
+            return cls(**given)
+        except (OSError, ValueError, KeyError, TypeError) as why:
+            raise BadInput(f"The spawner's configuration {file} can't be used: {why}.") from None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    import argparse
+    import signal
+
+    from lab_server.sandbox import drivers, syscalls
+    from lab_server.sandbox.contract import DriverConfig
+
+    parser = argparse.ArgumentParser(prog="python -m lab_server.sandbox.spawner", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--die-with-parent", action="store_true", help="end when the process that started this one does")
+    options = parser.parse_args(arguments)
+    try:
+        config = Config.read(options.config)
+        if os.getuid() == 0:
+            syscalls.private_mounts()  # what a driver mounts is seen here only, and goes when this process goes
+        syscalls.become_subreaper()
+        os.umask(0o022)
+        for path in (config.data, config.run):
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(0o711)
+        driver = drivers.load(config.driver)(DriverConfig(config.images, config.guest, config.data, config.run))
+        spawner = Spawner(
+            driver,
+            config.templates,
+            list(config.clients),
+            config.socket,
+            reason=config.reason,
+            most=config.most,
+            disk=config.data,
+        )
+    except LabError as why:
+        print(f"spawner: {why}", file=sys.stderr)
+        return 1
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: spawner.stop())
+    if options.die_with_parent:
+        syscalls.die_with_parent(signal.SIGTERM)
+    spawner.serve()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

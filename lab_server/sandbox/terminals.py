@@ -1,0 +1,108 @@
+"""Who holds which terminal: one shell a session of a sandbox, its descriptor and its replay ring.
+
+Knows sessions, terminals and rings, by the contract alone. Doesn't read or write a terminal: web does, on the
+descriptors it is handed, so a web that died is followed by one that finds everything as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from dataclasses import dataclass, field
+
+from lab_server.errors import HostFull, NotFound
+from lab_server.sandbox import ring
+from lab_server.sandbox.contract import Sandbox, Terminal
+
+MOST_SESSIONS = 8  # of one sandbox
+
+
+@dataclass
+class Held:
+    """A terminal in keeping. `name` tells this shell from the one before it in the same session."""
+
+    terminal: Terminal
+    ring: int
+    name: str = field(default_factory=lambda: secrets.token_hex(8))
+    code: int | None = None
+    ended: bool = False
+
+    def look(self) -> bool:
+        """Whether the shell lives; remembers its exit status once it doesn't."""
+        if not self.ended:
+            code = self.terminal.status()
+            if code is not None:
+                self.code, self.ended = code, True
+        return not self.ended
+
+    def drop(self) -> None:
+        self.terminal.close()
+        self.look()
+        self.ended = True
+        if self.ring >= 0:
+            os.close(self.ring)
+            self.ring = -1
+
+
+class Terminals:
+    """The terminals of one sandbox. Safe to call from any thread."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._held: dict[str, Held] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def open(self, session: str, columns: int, rows: int) -> Held:
+        """The session's living terminal, or a new one. Raises HostFull past MOST_SESSIONS, SandboxFailed."""
+        with self._lock:
+            if self._closed:
+                raise NotFound("This sandbox has ended.", "Start a new one.")
+            held = self._held.get(session)
+            if held and held.look():
+                return held
+            if held:
+                held.drop()
+                del self._held[session]
+            if len(self._held) >= MOST_SESSIONS:
+                raise HostFull(f"A sandbox has at most {MOST_SESSIONS} terminals.", "Close one first.")
+            fresh = ring.create()
+            try:
+                terminal = self._sandbox.terminal(session, columns, rows)
+            except BaseException:
+                os.close(fresh)
+                raise
+            self._held[session] = Held(terminal, fresh)
+            return self._held[session]
+
+    def _get(self, session: str) -> Held:
+        held = self._held.get(session)
+        if held is None:
+            raise NotFound(f"There is no terminal {session!r} in this sandbox.", "Open it first.")
+        return held
+
+    def resize(self, session: str, columns: int, rows: int) -> None:
+        with self._lock:
+            held = self._get(session)
+            if held.look():
+                held.terminal.resize(columns, rows)
+
+    def status(self, session: str) -> tuple[bool, int | None]:
+        """(lives, exit status if it ended and one is known). Raises NotFound."""
+        with self._lock:
+            held = self._get(session)
+            return held.look(), held.code
+
+    def hangup(self, session: str) -> None:
+        with self._lock:
+            held = self._held.pop(session, None)
+            if held:
+                held.drop()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            for held in self._held.values():
+                held.drop()
+            self._held.clear()
