@@ -99,8 +99,11 @@ class Sandbox(Protocol):
     def terminal(self, session: str, columns: int, rows: int) -> Terminal:
         """A new login shell. Raises SandboxFailed when the sandbox is gone or out of processes."""
 
-    def run(self, argv: Sequence[str], fds: tuple[int, int, int]) -> int:
-        """Run `argv` with these descriptors as 0, 1, 2 and wait for it; its exit status as a shell gives it."""
+    def run(self, argv: Sequence[str], fds: tuple[int, int, int], asker: int = -1) -> int:
+        """Run `argv` with these descriptors as 0, 1, 2 and wait for it; its exit status as a shell gives it.
+
+        `asker`: a socket; when its other end closes, nobody waits for the command any more and it is killed.
+        """
 
     def alive(self) -> bool: ...
 

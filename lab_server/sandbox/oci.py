@@ -33,11 +33,40 @@ ENVIRONMENT = {
 # only widen what the kernel can be asked (capabilities(7)).
 CAPABILITIES = [
     "CAP_" + name
-    for name in (
-        "AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND CHECKPOINT_RESTORE CHOWN DAC_OVERRIDE FOWNER FSETID IPC_LOCK IPC_OWNER "
-        "KILL LEASE LINUX_IMMUTABLE MAC_ADMIN MAC_OVERRIDE MKNOD NET_ADMIN NET_BIND_SERVICE NET_BROADCAST NET_RAW SETFCAP "
-        "SETGID SETPCAP SETUID SYS_ADMIN SYS_CHROOT SYS_NICE SYS_PACCT SYS_PTRACE SYS_TTY_CONFIG WAKE_ALARM"
-    ).split()
+    for name in [
+        "AUDIT_CONTROL",
+        "AUDIT_READ",
+        "AUDIT_WRITE",
+        "BLOCK_SUSPEND",
+        "CHECKPOINT_RESTORE",
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "FOWNER",
+        "FSETID",
+        "IPC_LOCK",
+        "IPC_OWNER",
+        "KILL",
+        "LEASE",
+        "LINUX_IMMUTABLE",
+        "MAC_ADMIN",
+        "MAC_OVERRIDE",
+        "MKNOD",
+        "NET_ADMIN",
+        "NET_BIND_SERVICE",
+        "NET_BROADCAST",
+        "NET_RAW",
+        "SETFCAP",
+        "SETGID",
+        "SETPCAP",
+        "SETUID",
+        "SYS_ADMIN",
+        "SYS_CHROOT",
+        "SYS_NICE",
+        "SYS_PACCT",
+        "SYS_PTRACE",
+        "SYS_TTY_CONFIG",
+        "WAKE_ALARM",
+    ]
 ]
 
 
@@ -93,7 +122,7 @@ def process(args: Sequence[str], facts: HostFacts, *, terminal: bool = False, se
         "cwd": "/root",
         "env": [f"{name}={value}" for name, value in env.items()],
         "noNewPrivileges": False,
-        "capabilities": {kind: CAPABILITIES for kind in ("bounding", "effective", "permitted", "inheritable")}
+        "capabilities": dict.fromkeys(("bounding", "effective", "permitted", "inheritable"), CAPABILITIES)
         | {"ambient": []},
     }
     if facts.raise_limits:
@@ -118,7 +147,9 @@ def mounts(paths: SandboxPaths, facts: HostFacts) -> list[dict[str, Any]]:
         _mount("/sys", "sysfs", "sysfs", *inert),
         _mount("/sys/fs/cgroup", "cgroup", "cgroup", "rw", *inert, "relatime"),
         _mount("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=64k"),
-        _mount("/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"),
+        _mount(
+            "/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"
+        ),
         _mount("/dev/shm", "tmpfs", "shm", *inert, "mode=1777", "size=64m"),
         _mount("/dev/mqueue", "mqueue", "mqueue", *inert),
         _mount("/run", "tmpfs", "run", "nosuid", "nodev", "mode=755", "size=64m"),

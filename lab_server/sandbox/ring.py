@@ -45,7 +45,7 @@ class Ring:
         size = os.fstat(fd).st_size
         self._map = mmap.mmap(fd, size)
         self._view = memoryview(self._map)
-        magic, self.capacity = bytes(self._map[:8]), _U64.unpack_from(self._map, 8)[0]
+        magic, self.capacity = bytes(self._map[:8]), int(_U64.unpack_from(self._map, 8)[0])
         if magic != MAGIC or size != HEADER + self.capacity:
             self.close()
             raise SandboxFailed("A terminal's replay ring is damaged.", "Reset the sandbox.")
@@ -95,7 +95,7 @@ class Ring:
     def accept(self, client: str, count: int) -> int:
         """Count `count` more input bytes of this client; the new total."""
         slots = [64 + i * _SLOT.size for i in range(SLOTS)]
-        used = {at: _SLOT.unpack_from(self._map, at)[2] for at in slots}
+        used = {at: int(_SLOT.unpack_from(self._map, at)[2]) for at in slots}
         slot = self._slot(client)
         if slot is None:
             slot = min(slots, key=used.__getitem__)

@@ -109,7 +109,9 @@ class Spawner:
         if self._path.exists():
             with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as other:
                 if other.connect_ex(str(self._path)) == 0:
-                    raise Conflict(f"Another spawner serves {self._path}.", "Stop it, or set LABS_DATA to another folder.")
+                    raise Conflict(
+                        f"Another spawner serves {self._path}.", "Stop it, or set LABS_DATA to another folder."
+                    )
             self._path.unlink()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         listener.bind(str(self._path))
@@ -123,8 +125,8 @@ class Spawner:
         threading.Thread(target=self._start_driver, name="driver", daemon=True).start()
         try:
             while not self._stopping.is_set():
-                readable, _, _ = select.select([self._listener, self._wake], [], [])
-                if self._listener in readable:
+                readable, _, _ = select.select([self._listener.fileno(), self._wake], [], [])
+                if self._listener.fileno() in readable:
                     connection, _ = self._listener.accept()
                     threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
         finally:
@@ -308,7 +310,7 @@ class Spawner:
         box, _ = self._ready(sandbox)
         with contextlib.suppress(OSError):
             connection.settimeout(None)
-        return {"code": box.run(argv, (fds[0], fds[1], fds[2]))}, ()
+        return {"code": box.run(argv, (fds[0], fds[1], fds[2]), connection.fileno())}, ()
 
 
 # --- as a process ---
@@ -349,9 +351,13 @@ def main(arguments: list[str] | None = None) -> int:
     from lab_server.sandbox import drivers, syscalls
     from lab_server.sandbox.contract import DriverConfig
 
-    parser = argparse.ArgumentParser(prog="python -m lab_server.sandbox.spawner", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = argparse.ArgumentParser(
+        prog="python -m lab_server.sandbox.spawner", description=__doc__.splitlines()[0] if __doc__ else ""
+    )
     parser.add_argument("--config", type=Path, required=True, metavar="FILE")
-    parser.add_argument("--die-with-parent", action="store_true", help="end when the process that started this one does")
+    parser.add_argument(
+        "--die-with-parent", action="store_true", help="end when the process that started this one does"
+    )
     options = parser.parse_args(arguments)
     try:
         config = Config.read(options.config)

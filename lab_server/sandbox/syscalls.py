@@ -68,9 +68,7 @@ def private_mounts() -> None:
 def bind_shifted(source: Path, target: Path, user_namespace: int, attributes: int) -> None:
     """Bind `source` on `target` with its owners shifted as `user_namespace` (a descriptor) maps them: mount_setattr(2), IDMAP."""
     tree = _check(
-        _libc.syscall(
-            _SYS_OPEN_TREE, -100, bytes(source), ctypes.c_uint(_OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC)
-        ),
+        _libc.syscall(_SYS_OPEN_TREE, -100, bytes(source), ctypes.c_uint(_OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC)),
         str(source),
     )
     try:
@@ -78,9 +76,7 @@ def bind_shifted(source: Path, target: Path, user_namespace: int, attributes: in
         _check(
             _libc.syscall(_SYS_MOUNT_SETATTR, tree, b"", _AT_EMPTY_PATH, attr, ctypes.c_size_t(len(attr))), str(source)
         )
-        _check(
-            _libc.syscall(_SYS_MOVE_MOUNT, tree, b"", -100, bytes(target), _MOVE_MOUNT_F_EMPTY_PATH), str(target)
-        )
+        _check(_libc.syscall(_SYS_MOVE_MOUNT, tree, b"", -100, bytes(target), _MOVE_MOUNT_F_EMPTY_PATH), str(target))
     finally:
         os.close(tree)
 

@@ -1,0 +1,69 @@
+"""The host's cgroup tree as sandboxes need it: find it, kill and remove a subtree.
+
+Knows cgroup v2's files (cgroup-v2.rst). Doesn't know sandboxes; limits are the runtime's to write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import time
+from pathlib import Path
+
+from lab_server.sandbox import syscalls
+
+ROOT = Path("/sys/fs/cgroup")
+NEEDED = ("cpu", "memory", "pids")
+
+
+def is_pure_v2(root: Path = ROOT) -> bool:
+    return (root / "cgroup.controllers").exists()
+
+
+def controllers(root: Path = ROOT) -> list[str]:
+    """The controllers that can be had here; none on a hybrid or v1 host."""
+    file = root / "cgroup.controllers"
+    return file.read_text().split() if file.exists() else []
+
+
+def prepare() -> bool:
+    """See to it that ROOT is cgroup v2 in this mount namespace; whether limits can be set.
+
+    On a hybrid host the v2 tree, which has no controllers there, is bound over ROOT: namespaces and delegation then
+    work, limits don't. To be called in a mount namespace of one's own: the host's mounts stay as they are.
+    """
+    unified = ROOT / "unified"
+    if not is_pure_v2() and is_pure_v2(unified):
+        syscalls.mount(str(unified), ROOT, flags=syscalls.MS_BIND)
+    return set(NEEDED) <= set(controllers())
+
+
+def _below(cgroup: Path) -> list[Path]:
+    """Every descendant, deepest first."""
+    found = [path for path in cgroup.rglob("*") if path.is_dir()]
+    return sorted(found, key=lambda path: len(path.parts), reverse=True)
+
+
+def kill(cgroup: Path) -> None:
+    """SIGKILL to every process at and below it (cgroup.kill); no error where it is not there."""
+    with contextlib.suppress(OSError):
+        (cgroup / "cgroup.kill").write_text("1")
+
+
+def remove(cgroup: Path, within: float = 10.0) -> bool:
+    """Kill what is in it, wait until it is empty, remove it and all below; whether it is gone."""
+    if not cgroup.is_dir():
+        return True
+    kill(cgroup)
+    deadline = time.monotonic() + within
+    with contextlib.suppress(OSError), (cgroup / "cgroup.events").open() as events:
+        # the kernel tells a change of cgroup.events by POLLPRI
+        poll = select.poll()
+        poll.register(events, select.POLLPRI)
+        while "populated 1" in events.read() and time.monotonic() < deadline:
+            poll.poll(200)
+            events.seek(0)
+    for directory in [*_below(cgroup), cgroup]:
+        with contextlib.suppress(OSError):
+            directory.rmdir()
+    return not cgroup.exists()
