@@ -183,10 +183,8 @@ class CrunSandbox:
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(self._pid, os.WNOHANG)
             for mounted in (self._parts.rootfs / "var/lib/shared-images", self._parts.rootfs, self._parts.lower):
-                try:
+                with contextlib.suppress(OSError):  # not mounted: it was never made
                     syscalls.unmount(mounted)
-                except OSError:
-                    pass  # not mounted: it was never made
             cgroups.remove(self._parts.cgroup)
             self.remove_tree(self._parts.run)
             self.remove_tree(self._parts.files)
