@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import select
 import signal
@@ -118,8 +119,6 @@ class CrunSandbox:
 
     def boot(self, config: dict[str, Any], within: float) -> None:
         """Start PID 1 and wait until it says it is ready, at most `within` seconds. Raises SandboxFailed."""
-        import json
-
         (self._parts.bundle / "config.json").write_text(json.dumps(config))
         self._pid = self._crun.run(self.id, self._parts.bundle, self._parts.run / "pid")
         if self._facts.limits:
