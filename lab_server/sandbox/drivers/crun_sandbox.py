@@ -121,9 +121,8 @@ class CrunSandbox:
         """Start PID 1 and wait until it says it is ready, at most `within` seconds. Raises SandboxFailed."""
         (self._parts.bundle / "config.json").write_text(json.dumps(config))
         self._pid = self._crun.run(self.id, self._parts.bundle, self._parts.run / "pid")
-        if self._facts.limits:
-            for name, value in oci.CGROUP_CAPS.items():
-                (self._parts.cgroup / name).write_text(value)
+        for name, value in oci.CGROUP_CAPS.items():
+            (self._parts.cgroup / name).write_text(value)
         if not self._wait_ready(within):
             raise SandboxFailed(f"The sandbox did not get ready within {within:.0f} seconds.", "Try again.")
 
@@ -137,7 +136,7 @@ class CrunSandbox:
                 return True
             if _wait_for_exit(self._pid, pause):
                 return False
-            pause = min(pause * 1.5, 0.05)
+            pause = min(pause * 1.5, 0.01)
         return False
 
     def terminal(self, session: str, columns: int, rows: int) -> CrunTerminal:
