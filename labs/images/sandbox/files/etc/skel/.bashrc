@@ -1,0 +1,3 @@
+# Yours: settings of your own shell. What the course needs is in /etc/bash.bashrc.
+alias ll='ls -l'
+alias la='ls -A'
