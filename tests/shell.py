@@ -72,4 +72,4 @@ class Shell:
 def _plain(text: str) -> str:
     """Without escape sequences, and without the shell's prompt and echo of the closing command."""
     text = re.sub(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-9;?]*[ -/]*[@-~]", "", text).replace("\r\n", "\n")
-    return re.sub(r"[^\n]*printf '%s>>%d[^\n]*\n?$", "", text)
+    return re.sub(r"[^\n]*printf '%s>>%d[^\n]*[\r\n]*$", "", text)

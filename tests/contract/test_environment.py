@@ -64,7 +64,7 @@ def test_overlays_and_namespaces_of_the_learners_own(spawner, sandbox):
 
 
 def test_the_cgroup_is_the_learners_from_here_on_down(spawner, sandbox):
-    script = """mkdir /sys/fs/cgroup/mine; sleep 60 & echo $! > /sys/fs/cgroup/mine/cgroup.procs && cat /proc/$!/cgroup
+    script = """mkdir /sys/fs/cgroup/mine; sleep 60 & echo $! > /sys/fs/cgroup/mine/cgroup.procs && grep ^0: /proc/$!/cgroup
       echo 1 > /sys/fs/cgroup/mine/cgroup.kill; wait; rmdir /sys/fs/cgroup/mine"""
     assert spawner.sh(sandbox, script).split("\n")[0] == "0::/mine"
 

@@ -5,12 +5,14 @@ Doesn't know what an image holds (labs/images/) or who asked (spawner.py). Needs
 of its own (spawner.main makes it), so that its mounts are nobody else's.
 
     <data>/<id>/{upper,work,home,containers}     the learner's files, one quota over them
-    <run>/<id>/{lower,rootfs,bundle}             mount points and config.json
+    /run/labs-<8 hex>/data                       the same, where a sandbox's ids can get to it
+    /run/labs-<8 hex>/run/<id>/…                 mount points and config.json, on a tmpfs of this namespace
     /sys/fs/cgroup/labs-<8 hex>/<id>             its cgroup, the learner's from there on down
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -44,6 +46,7 @@ class CrunDriver:
         self._quota = False
         name = hashlib.blake2b(bytes(config.data), digest_size=4).hexdigest()
         self._cgroup = f"/labs-{name}"
+        self._stage = Path(f"/run/labs-{name}")
 
     def start(self) -> None:
         if os.getuid() != 0:
@@ -61,6 +64,7 @@ class CrunDriver:
             tun=os.access("/dev/net/tun", os.R_OK | os.W_OK) and Path("/dev/net/tun").stat().st_mode & 0o006 == 0o006,
         )
         self._clear()
+        self._make_stage()
         self._quota = self._try_quota()
 
     def capabilities(self) -> Capabilities:
@@ -74,8 +78,8 @@ class CrunDriver:
         parts = Parts(
             id=id,
             labels=dict(labels),
-            files=self._config.data / id,
-            run=self._config.run / id,
+            files=self._stage / "data" / id,
+            run=self._stage / "run" / id,
             cgroup=cgroups.ROOT / self._cgroup.strip("/") / id,
             release=lambda: self._release(id, slot),
         )
@@ -102,8 +106,12 @@ class CrunDriver:
         for sandbox in list(self._sandboxes.values()):
             sandbox.destroy()
         self._namespaces.close()
-        if self._config.run.is_dir():
-            self._clear()
+        if self._stage.is_dir():
+            with contextlib.suppress(OSError):  # not mounted: the driver never started
+                syscalls.unmount(self._stage / "data")
+                syscalls.unmount(self._stage)
+            with contextlib.suppress(OSError):
+                self._stage.rmdir()
         cgroups.remove(cgroups.ROOT / self._cgroup.strip("/"))
         shutil.rmtree(self._config.run / "crun", ignore_errors=True)
 
@@ -159,6 +167,15 @@ class CrunDriver:
         attributes = syscalls.MOUNT_ATTR_RDONLY | syscalls.MOUNT_ATTR_NODEV | syscalls.MOUNT_ATTR_NOSUID
         syscalls.bind_shifted(images / "store", parts.rootfs / "var/lib/shared-images", shift, attributes)
 
+    def _make_stage(self) -> None:
+        """The runtime sets a sandbox up as the sandbox's own root, so every folder on the way to its files must let that
+        id through: LABS_DATA may lie below a closed one (/root). Ours is seen in this mount namespace only."""
+        self._stage.mkdir(mode=0o711, exist_ok=True)
+        syscalls.mount("labs", self._stage, "tmpfs", syscalls.MS_NODEV | syscalls.MS_NOSUID, "mode=711")
+        for name in ("data", "run"):
+            (self._stage / name).mkdir(mode=0o711)
+        syscalls.mount(str(self._config.data), self._stage / "data", flags=syscalls.MS_BIND)
+
     def _try_quota(self) -> bool:
         """Whether the file system below the sandboxes' files takes project quotas (it needs mounting with prjquota)."""
         trial = self._config.data / "quota-trial"
@@ -176,10 +193,8 @@ class CrunDriver:
         """Remove what a killed predecessor left: its containers, cgroups, mount points and files."""
         for id in self._crun.known():
             self._crun.delete(id)
-        for directory in (self._config.run, self._config.data):
-            for left in directory.iterdir():
-                if left.is_dir() and left.name not in ("crun",):
-                    CrunSandbox.remove_tree(left)
+        for left in self._config.data.iterdir():
+            CrunSandbox.remove_tree(left)
         cgroups.remove(cgroups.ROOT / self._cgroup.strip("/"))
 
 

@@ -149,7 +149,9 @@ class CrunSandbox:
         return terminal
 
     def run(self, argv: Sequence[str], fds: tuple[int, int, int], asker: int = -1) -> int:
-        started = self._crun.start(self.id, oci.process(argv, self._facts), fds, self._parts.run)
+        # through the sandbox's own sh, so that a command that isn't there is 127, as everywhere
+        words = ["/bin/sh", "-c", 'exec "$0" "$@"', *argv]
+        started = self._crun.start(self.id, oci.process(words, self._facts), fds, self._parts.run)
         poll = select.poll()
         descriptor = os.pidfd_open(started.pid)
         try:
