@@ -1,0 +1,107 @@
+"""Builds the site: pages by MkDocs, checked first, and what is text compressed beside itself.
+
+Knows mkdocs.yml, and which files of the page's script must be there. Doesn't know how those are made (web/), nor who
+serves the result.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sys
+from pathlib import Path
+
+import brotli  # type: ignore[import-untyped]
+
+from lab_server.build import Progress, artefacts, commands, part
+from lab_server.errors import BuildFailed, Missing
+from lab_server.lessons.catalog import load
+
+ASSETS = ("course.js", "course.css", "mermaid-glue.js")  # in docs/assets/built; mkdocs.yml names them
+TEXT = {".html", ".css", ".js", ".mjs", ".json", ".svg", ".xml", ".txt", ".map", ".wasm"}
+WORTH = 512  # bytes; below this an encoding saves less than its header costs
+SLOW = 11  # brotli's best quality: a second a megabyte, once a build
+ROOM = 256 << 20
+
+
+def build_site(root: Path, out: Path, progress: Progress) -> None:
+    """Build the site of the repository `root` into `out`, taking the place of what was there in one move.
+
+    Raises CatalogError for a wrong lesson, Missing without the page's script, BuildFailed with what MkDocs said, HostFull.
+    """
+    progress(0.0, "Checking the lessons")
+    load(root)
+    require_assets(root)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    artefacts.room(out.parent, ROOM)
+    with artefacts.locked(out.parent), artefacts.staging(out.parent) as place:
+        new = place / "site"
+        progress(0.05, "Building the pages")
+        _mkdocs(root, new)
+        _compress(new, part(progress, 0.5, 0.98))
+        artefacts.put(new, out)
+    progress(1.0, "Site built")
+
+
+def inputs(root: Path) -> str:
+    """A hash over everything the site is made from: an equal one means that it needn't be built again."""
+    code = root / "lab_server"
+    return artefacts.digest(
+        [root / "mkdocs.yml", root / "docs", root / "labs", code / "lessons", code / "build/site.py"]
+    )
+
+
+def require_assets(root: Path) -> None:
+    """Raises Missing, naming files of the page's script that aren't built."""
+    folder = root / "docs" / "assets" / "built"
+    lacking = [name for name in ASSETS if not (folder / name).is_file()]
+    if lacking:
+        raise Missing(
+            f"The page's script is not built: docs/assets/built has no {', '.join(lacking)}.",
+            "Run scripts/serve, or: npm ci && npm run build, in web/.",
+        )
+
+
+def _mkdocs(root: Path, new: Path) -> None:
+    # PYTHONPATH: the extension comes from the repository being built, wherever this package is installed.
+    env = {"NO_MKDOCS_2_WARNING": "1", "NO_COLOR": "1", "PYTHONPATH": str(root)}
+    argv = [
+        sys.executable,
+        "-m",
+        "mkdocs",
+        "build",
+        "--strict",
+        "--quiet",
+        "-f",
+        str(root / "mkdocs.yml"),
+        "-d",
+        str(new),
+    ]
+    try:
+        commands.run(argv, "Building the pages", env=env, timeout=300)
+    except BuildFailed as wrong:
+        raise BuildFailed(wrong.message, f"Mend what MkDocs names, then run labs build again. {wrong.remedy}") from None
+    if not (new / "index.html").is_file():
+        raise BuildFailed("MkDocs ended well, and wrote no index.html.", "Is docs/index.md there?")
+
+
+def _compress(folder: Path, progress: Progress) -> None:
+    """A .gz and a .br beside each text file that is worth it, with its times, so that a server can trust them."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix in TEXT and path.stat().st_size >= WORTH)
+    total = sum(path.stat().st_size for path in files) or 1
+    done = 0
+    for path in files:
+        data, times = path.read_bytes(), path.stat()
+        quality = SLOW if path.suffix != ".map" else 5  # only a developer's tools ask for maps
+        # mtime=0: the same text gives the same bytes
+        for suffix, packed in (
+            (".gz", gzip.compress(data, 9, mtime=0)),
+            (".br", brotli.compress(data, quality=quality)),
+        ):
+            twin = path.with_name(path.name + suffix)
+            twin.unlink(missing_ok=True)  # MkDocs has made sitemap.xml.gz
+            if len(packed) < len(data):
+                twin.write_bytes(packed)
+                os.utime(twin, ns=(times.st_atime_ns, times.st_mtime_ns))
+        done += len(data)
+        progress(done / total, f"Compressing {path.name}")
