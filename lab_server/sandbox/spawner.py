@@ -1,7 +1,7 @@
 """The spawner: the one service with privileges. It makes sandboxes through a driver and hands their terminals out.
 
-Knows: who may ask (SO_PEERCRED, unix(7)), the closed verbs of rpc.py, the templates it was started with, which
-sandboxes there are. Doesn't know learners, lessons, HTTP, or what runs in a sandbox.
+Knows: who may ask (SO_PEERCRED, unix(7)), the closed verbs of rpc.py, what it was started with.
+Doesn't know learners, lessons, HTTP, or what runs in a sandbox.
 Standard library only: it runs as root, so it stays small enough to read.
 
     python -m lab_server.sandbox.spawner --config FILE      the file's fields are those of `Config`
@@ -23,48 +23,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab_server.errors import BadInput, Conflict, HostFull, LabError, NotFound, Refused, SandboxFailed
+from lab_server.errors import BadInput, Conflict, LabError, Refused, SandboxFailed
 from lab_server.sandbox import rpc
-from lab_server.sandbox.contract import Driver, Limits, Sandbox, SandboxSpec
-from lab_server.sandbox.terminals import Terminals
+from lab_server.sandbox.contract import Driver
+from lab_server.sandbox.registry import Registry, specs
 
-SPARE_DISK = 512 << 20  # bytes that are left free: a full disk must not stop those already inside
 Reply = tuple[dict[str, Any], tuple[int, ...]]
-
-
-def specs(templates: Mapping[str, Mapping[str, Any]]) -> dict[str, SandboxSpec]:
-    """Template name → spec, from plain JSON. Raises BadInput naming the template and the field."""
-    found = {"default": SandboxSpec()}
-    for name, given in templates.items():
-        try:
-            fields = dict(given)
-            limits = Limits(**fields.pop("limits", {}))
-            found[name] = SandboxSpec(template=name, limits=limits, **fields)
-        except TypeError as why:
-            raise BadInput(f"The template {name!r} is wrong: {why}.") from None
-    return found
-
-
-@dataclass
-class Entry:
-    """One sandbox in keeping. `lock` orders the verbs on it; `state` is starting, ready or failed."""
-
-    spec: SandboxSpec
-    labels: dict[str, str]
-    state: str = "starting"
-    detail: str = ""
-    sandbox: Sandbox | None = None
-    terminals: Terminals | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def public(self, id: str) -> dict[str, Any]:
-        return {
-            "sandbox": id,
-            "template": self.spec.template,
-            "labels": self.labels,
-            "state": self.state,
-            "detail": self.detail,
-        }
 
 
 class Spawner:
@@ -81,11 +45,9 @@ class Spawner:
         most: int = 500,
         disk: Path | None = None,
     ) -> None:
-        self._driver, self._specs, self._path = driver, specs(templates), path
+        self._driver, self._path, self._reason = driver, path, reason
         self._clients = {os.getuid(), *clients}
-        self._reason, self._most, self._disk = reason, most, disk
-        self._entries: dict[str, Entry] = {}
-        self._lock = threading.Lock()
+        self._sandboxes = Registry(driver, specs(templates), most, disk)
         self._state, self._detail = "starting", f"Starting the {driver.name} driver."
         self._stopping = threading.Event()
         self._wake, self._woken = os.pipe()
@@ -150,11 +112,7 @@ class Spawner:
     def _close(self) -> None:
         self._listener.close()
         self._path.unlink(missing_ok=True)
-        workers = [threading.Thread(target=self._end, args=(id,)) for id in list(self._entries)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
+        self._sandboxes.end_all()
         self._driver.close()
         os.close(self._wake)
         os.close(self._woken)
@@ -204,96 +162,27 @@ class Spawner:
         return found, ()
 
     def _list(self) -> Reply:
-        with self._lock:
-            entries = dict(self._entries)
-        return {"sandboxes": [entry.public(id) for id, entry in entries.items()]}, ()
+        return {"sandboxes": self._sandboxes.all()}, ()
 
     def _create(self, sandbox: str, template: str, labels: dict[str, str]) -> Reply:
-        spec = self._specs.get(template)
-        if spec is None:
-            raise NotFound(f"There is no template {template!r}.")
         if self._state != "ready":
             raise SandboxFailed(self._info()[0]["detail"], "" if self._state == "failed" else "Try again in a moment.")
-        with self._lock:
-            entry = self._entries.get(sandbox)
-            new = entry is None
-            if entry is None:
-                if len(self._entries) >= self._most:
-                    raise HostFull(f"All {self._most} sandboxes of this host are taken.", "Try again later.")
-                self._check_disk()
-                entry = self._entries[sandbox] = Entry(spec, labels)
-            elif entry.labels != labels:
-                raise Conflict(f"The name {sandbox!r} is taken by a sandbox with other labels.")
-            lock = entry.lock
-            if new:
-                lock.acquire()  # before anyone else sees the entry: its first verb is its making
-        if new:
-            try:
-                self._make(sandbox, entry)
-            finally:
-                lock.release()
-        else:
-            with lock:
-                pass
-        if entry.state != "ready":
-            raise SandboxFailed(entry.detail or "The sandbox could not be made.", "Try again.")
-        return entry.public(sandbox), ()
-
-    def _make(self, id: str, entry: Entry) -> None:
-        try:
-            entry.sandbox = self._driver.create(id, entry.spec, entry.labels)
-            entry.terminals = Terminals(entry.sandbox)
-            entry.state = "ready"
-        except BaseException as why:
-            entry.state, entry.detail = "failed", str(why)
-            with self._lock:
-                self._entries.pop(id, None)
-            raise
-
-    def _check_disk(self) -> None:
-        if self._disk is None:
-            return
-        stat = os.statvfs(self._disk)
-        free = stat.f_bavail * stat.f_frsize
-        if free < SPARE_DISK:
-            raise HostFull(
-                f"The host's disk has {free >> 20} MiB left; a new sandbox needs {SPARE_DISK >> 20}.",
-                "Free space below LABS_DATA. Sandboxes that run already are not affected.",
-            )
+        return self._sandboxes.create(sandbox, template, labels), ()
 
     def _destroy(self, sandbox: str) -> Reply:
-        self._end(sandbox)
+        self._sandboxes.end(sandbox)
         return {}, ()
 
-    def _end(self, id: str) -> None:
-        entry = self._entries.get(id)
-        if entry is None:
-            return
-        with entry.lock:
-            if entry.terminals:
-                entry.terminals.close()
-            if entry.sandbox:
-                entry.sandbox.destroy()
-            with self._lock:
-                if self._entries.get(id) is entry:
-                    del self._entries[id]
-
-    def _ready(self, id: str) -> tuple[Sandbox, Terminals]:
-        entry = self._entries.get(id)
-        if entry is None or entry.sandbox is None or entry.terminals is None:
-            raise NotFound(f"There is no sandbox {id!r}.", "Start a new one.")
-        return entry.sandbox, entry.terminals
-
     def _open(self, sandbox: str, session: str, columns: int, rows: int) -> Reply:
-        held = self._ready(sandbox)[1].open(session, columns, rows)
+        held = self._sandboxes.get(sandbox)[1].open(session, columns, rows)
         return {"terminal": held.name}, (os.dup(held.terminal.fd), os.dup(held.ring))
 
     def _resize(self, sandbox: str, session: str, columns: int, rows: int) -> Reply:
-        self._ready(sandbox)[1].resize(session, columns, rows)
+        self._sandboxes.get(sandbox)[1].resize(session, columns, rows)
         return {}, ()
 
     def _status(self, sandbox: str, session: str) -> Reply:
-        box, terminals = self._ready(sandbox)
+        box, terminals = self._sandboxes.get(sandbox)
         alive, code = terminals.status(session)
         reason = ""
         if not alive:
@@ -301,13 +190,13 @@ class Spawner:
         return {"alive": alive, "code": code, "reason": reason}, ()
 
     def _hangup(self, sandbox: str, session: str) -> Reply:
-        self._ready(sandbox)[1].hangup(session)
+        self._sandboxes.get(sandbox)[1].hangup(session)
         return {}, ()
 
     def _run(self, sandbox: str, argv: list[str], fds: tuple[int, ...], connection: socket.socket) -> Reply:
         if len(fds) != 3:
             raise BadInput("The verb 'run' takes three descriptors: standard input, output and error.")
-        box, _ = self._ready(sandbox)
+        box, _ = self._sandboxes.get(sandbox)
         with contextlib.suppress(OSError):
             connection.settimeout(None)
         return {"code": box.run(argv, (fds[0], fds[1], fds[2]), connection.fileno())}, ()
