@@ -1,0 +1,107 @@
+"""Every setting, once: read from the environment at the start, checked, passed in from there on.
+
+Knows names, types and defaults; `help` of each is what `labs serve --help` and the documentation say.
+Doesn't know what is done with them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from lab_server.errors import BadInput
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """One field a setting; `LABS_PORT` sets `port`."""
+
+    model_config = SettingsConfigDict(env_prefix="LABS_", env_ignore_empty=True, frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="Address to listen on. 0.0.0.0 is every address of this machine.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    driver: str = Field("auto", description="What sandboxes are made with: auto, crun or vm.")
+    data: Path = Field(ROOT / ".labs", description="Folder for everything that is built and kept.")
+    origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Addresses that learners open, where they are not the one listened on: https://course.example.org. "
+        "Several are separated by commas.",
+    )
+    proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Addresses of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, by commas.",
+    )
+    web_user: str = Field(
+        "auto",
+        description="User that the web server becomes when started as root: a name, or auto for an unused number.",
+    )
+    sandboxes: int = Field(500, ge=1, le=5000, description="How many sandboxes this host has at once at the most.")
+    sockets: int = Field(32, ge=1, le=1000, description="How many terminals one learner can have open at once.")
+    address_sockets: int = Field(
+        512, ge=1, le=100000, description="How many terminals can be open at once from one network address."
+    )
+    memory: int = Field(768, ge=64, description="Memory of one sandbox, in MiB.")
+    cpus: float = Field(1.0, gt=0, le=256, description="Processor cores one sandbox may use.")
+    pids: int = Field(512, ge=32, description="Processes one sandbox may have.")
+    disk: int = Field(1024, ge=64, description="Disk space of one sandbox, in MiB.")
+    log: Literal["console", "json"] = Field("console", description="How log lines are written: console or json.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "warning", description="Least severe log line that is written: debug, info, warning or error."
+    )
+
+    @field_validator("origins", "proxies", mode="before")
+    @classmethod
+    def _commas(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            parts = urlsplit(origin)
+            if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/") or parts.query:
+                raise ValueError(f"{origin!r} is no origin such as https://course.example.org")
+        return tuple(origin.rstrip("/").lower() for origin in value)
+
+    @field_validator("data")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def site(self) -> Path:
+        """The built site."""
+        return self.data / "site"
+
+    @property
+    def web_data(self) -> Path:
+        """What the web server keeps; its own user's, and nobody else's."""
+        return self.data / "web"
+
+    @property
+    def socket(self) -> Path:
+        """Where the spawner listens."""
+        return self.data / "run" / "spawner.sock"
+
+    @property
+    def template(self) -> dict[str, Any]:
+        """The `default` template, as the spawner reads it."""
+        mib = 1 << 20
+        limits = {"memory": self.memory * mib, "cpus": self.cpus, "pids": self.pids, "disk": self.disk * mib}
+        return {"limits": limits}
+
+
+def load(**given: Any) -> Settings:
+    """The settings: those given that are not None, then the environment, then the defaults. Raises BadInput naming one."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as why:
+        first = why.errors()[0]
+        name = f"LABS_{str(first['loc'][0]).upper()}" if first["loc"] else "a setting"
+        message = str(first["msg"]).removeprefix("Value error, ")
+        raise BadInput(f"The setting {name} can't be used: {message}.", "`labs serve --help` lists them.") from None

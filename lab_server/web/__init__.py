@@ -1,0 +1,1 @@
+"""The front door: HTTP, websockets and the built site, without any privileges. Joined in `app.py`."""
