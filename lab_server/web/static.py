@@ -19,6 +19,8 @@ _HASHED = re.compile(r"\.[0-9a-f]{8,}\.")  # a name that changes with its conten
 _ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".woff2": "font/woff2"}
 _TYPES |= {".json": "application/json", ".svg": "image/svg+xml", ".map": "application/json", ".css": "text/css"}
+_HOST = re.compile(r"[A-Za-z0-9.\[\]:-]+")
+_LOCATION = re.compile(r"(<loc>\s*)https?://[^/<\s]+")
 _NOT_BUILT = "The site is not built. Run scripts/serve, or: labs build\n"
 
 
@@ -51,6 +53,8 @@ class Site:
                 known = (self._root / "index.html").exists()
                 return Response("Not found.\n" if known else _NOT_BUILT, 404 if known else 503, media_type="text/plain")
             return self._answer(missing, scope, 404)
+        if path == "/sitemap.xml":
+            return _sitemap(file, scope)
         return self._answer(file, scope, 200)
 
     def _file(self, path: str) -> Path | None:
@@ -98,6 +102,15 @@ class Site:
         ]:
             return Response(status_code=304, headers=headers)
         return _File(chosen, status, headers, kind, stat_result=found)
+
+
+def _sitemap(file: Path, scope: Scope) -> Response:
+    """The sitemap with the address that was asked for: instant navigation compares it with where the page is."""
+    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    text = file.read_text(encoding="utf-8")
+    if _HOST.fullmatch(host):
+        text = _LOCATION.sub(rf"\g<1>{scope['scheme']}://{host}", text)
+    return Response(text, 200, {"Cache-Control": "no-cache"}, "application/xml; charset=utf-8")
 
 
 class _File(FileResponse):
