@@ -26,11 +26,12 @@ NEEDS: dict[str, dict[str, str]] = {
         "mmdebstrap": "mmdebstrap",
         "mke2fs": "e2fsprogs",
         "unshare": "util-linux",
-        "depmod": "kmod",
         "xz": "xz-utils",
+        "zstd": "zstd",
         "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
     },
-    "vm": {"qemu-system-x86_64": "qemu-system-x86", "mke2fs": "e2fsprogs"},
+    "disk": {"mke2fs": "e2fsprogs"},
+    "vm": {"qemu-system-x86_64": "qemu-system-x86"},
     "crun": {"crun": "crun"},
 }
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -32,7 +32,7 @@ def build(root: Path, data: Path, progress: Progress, *, ext4: bool = False, for
         progress(1.0, "The learner's machine is up to date")
         return
     needs.require_root("the learner's machine")
-    needs.require(["images", "guest"] if ext4 else ["images"])
+    needs.require(["images", "disk"] if ext4 else ["images"])
     with artefacts.locked(images):
         if force or not _fresh(images, inputs, False):
             artefacts.room(images, SPACE)
