@@ -1,0 +1,207 @@
+/* One terminal in the dock: its screen, its session, and what covers or underlines it when something is amiss.
+   Knows session.ts, screen.ts, the sandbox watch. Doesn't know tabs, layout or blocks. */
+
+import { clientId } from "./client-id";
+import type { LinkState, SocketLike, World } from "./connection";
+import { button, h } from "./dom";
+import { FindBar } from "./find";
+import {
+  CLOSE_ENDED,
+  CLOSE_FOREIGN_ORIGIN,
+  CLOSE_NOT_FOUND,
+  CLOSE_NOT_READY,
+  CLOSE_NOT_SIGNED_IN,
+  CLOSE_REPLACED,
+  terminalPath,
+} from "./protocol";
+import type { SandboxView, SandboxWatch } from "./sandbox";
+import { XtermScreen } from "./screen";
+import { Session } from "./session";
+
+const NOTE_FOR = 8000; // ms that a note is shown
+const ASK_AFTER = 3; // failed tries in a row before the page asks whether the sandbox is still there
+
+export class Panel {
+  readonly element: HTMLElement;
+  readonly session: Session;
+  readonly screen: XtermScreen;
+  private readonly cover = h("div", { class: "lab-cover", role: "status" });
+  private readonly strip = h("div", { class: "lab-strip", role: "status" });
+  private readonly place = h("div", { class: "lab-xterm" });
+  private readonly finder: FindBar;
+  private sandbox = "";
+  private opened: Promise<void> | null = null;
+  private noteTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    readonly name: string,
+    private readonly watch: SandboxWatch,
+    private readonly lesson: () => string,
+    leave: () => void,
+    reader: boolean,
+  ) {
+    this.screen = new XtermScreen(
+      name,
+      {
+        keys: (data) => this.session.keys(data),
+        bytes: (data) => this.session.connection.input(data),
+        resized: (cols, rows) => this.session.resize(cols, rows),
+        leave,
+        find: () => this.finder.open(),
+      },
+      reader,
+    );
+    this.session = new Session(name, this.world(), this.screen, {
+      link: (state) => this.link(state),
+      exit: (code, reason) => this.exit(code, reason),
+      note: (text) => this.note(text),
+    });
+    this.finder = new FindBar(this.screen);
+    const heading = h("div", { class: "lab-panel__name", "aria-hidden": "true" }, h("span", { class: "lab-session", "data-session": name }, name));
+    this.element = h(
+      "div",
+      { class: "lab-panel", id: `lab-panel-${name}`, role: "tabpanel", "aria-labelledby": `lab-tab-${name}` },
+      heading,
+      this.finder.element,
+      h("div", { class: "lab-panel__body" }, this.place, this.cover),
+      this.strip,
+    );
+    watch.subscribe((view) => this.sandboxIs(view));
+  }
+
+  /** A connected terminal, or on its way there. Throws ApiError when there is no sandbox to be had. */
+  async connect(): Promise<void> {
+    const id = await this.watch.ensure(this.lesson());
+    this.opened ??= this.screen.open(this.place);
+    await this.opened;
+    if (this.sandbox !== id) {
+      this.session.connection.close();
+      this.sandbox = id;
+    }
+    this.session.connection.open();
+  }
+
+  /** The sandbox under it is going away: keep the screen, drop the connection. */
+  disconnect(): void {
+    this.session.connection.close();
+    this.sandbox = "";
+  }
+
+  showFind(): void {
+    this.finder.open();
+  }
+
+  /** A key from the bar under the terminal. */
+  press(keys: string): void {
+    this.session.keys(keys);
+  }
+
+  fit(): void {
+    if (this.opened && this.element.offsetParent) this.screen.fit();
+  }
+
+  private world(): World {
+    return {
+      open: (output) => openSocket(terminalPath(this.sandbox, this.name, { cols: this.screen.cols, rows: this.screen.rows, client: clientId, output })),
+      later: (ms, call) => {
+        const timer = setTimeout(call, ms);
+        return () => clearTimeout(timer);
+      },
+      random: Math.random,
+    };
+  }
+
+  private sandboxIs(view: SandboxView): void {
+    if (view.name === "starting") {
+      this.disconnect();
+      this.coverWith(h("span", { class: "lab-spinner", "aria-hidden": "true" }), h("p", {}, h("strong", {}, "Sandbox starting…"), h("br"), view.detail));
+    } else if (view.name === "failed") {
+      this.coverWith(h("p", {}, h("strong", {}, "No sandbox."), h("br"), view.words), this.act("Try again", () => this.connect()));
+    } else if (view.name === "ready") this.coverWith();
+  }
+
+  private link(state: LinkState): void {
+    this.element.dataset.link = state.name;
+    if (state.name === "open") {
+      this.say();
+      this.coverWith();
+    } else if (state.name === "connecting" && !this.strip.textContent) this.say("Connecting…");
+    else if (state.name === "waiting") {
+      this.say("Connection lost. Trying again…", this.act("Try now", async () => this.session.connection.open()));
+      if (state.attempt % ASK_AFTER === 0) void this.askAfterSandbox();
+    } else if (state.name === "closed") this.closed(state.code, state.reason);
+  }
+
+  private closed(code: number, reason: string): void {
+    if (code === CLOSE_ENDED || code === CLOSE_NOT_FOUND || code === CLOSE_NOT_READY) {
+      if (code === CLOSE_NOT_READY) {
+        this.watch.doubt();
+        void this.connect().catch(() => {}); // what went wrong is shown by sandboxIs
+        return;
+      }
+      this.ended(reason);
+    } else if (code === CLOSE_REPLACED) {
+      this.say(reason || "This terminal went on in another window.", this.act("Take it back", () => this.connect()));
+    } else if (code === CLOSE_NOT_SIGNED_IN || code === CLOSE_FOREIGN_ORIGIN) {
+      this.say("The server doesn’t know you any more.", this.act("Reload the page", async () => location.reload()));
+    } else if (!this.strip.textContent) this.say(reason || "The terminal was closed.", this.act("Open it again", () => this.connect()));
+  }
+
+  private exit(code: number | null, reason: string): void {
+    const words = reason || `The shell ended${code === null ? "" : ` with exit status ${code}`}.`;
+    this.say(words, this.act("New shell", () => this.connect()));
+  }
+
+  /** Somebody who can't get through may have lost more than the line. */
+  private async askAfterSandbox(): Promise<void> {
+    if (!this.sandbox || !(await this.watch.gone(this.sandbox))) return;
+    this.session.connection.close();
+    this.ended("It is not there any more.");
+  }
+
+  private ended(reason: string): void {
+    this.watch.doubt();
+    this.say();
+    this.coverWith(h("p", {}, h("strong", {}, "Your sandbox has ended."), h("br"), reason), this.act("Start a new one", () => this.connect()));
+  }
+
+  private note(text: string): void {
+    clearTimeout(this.noteTimer);
+    this.say(text);
+    this.noteTimer = setTimeout(() => {
+      if (this.strip.textContent === text) this.say();
+    }, NOTE_FOR);
+  }
+
+  private say(...content: (Node | string)[]): void {
+    this.strip.replaceChildren(...content);
+    this.fit();
+  }
+
+  private coverWith(...content: Node[]): void {
+    this.cover.replaceChildren(...content);
+    this.element.classList.toggle("lab-panel--covered", content.length > 0);
+  }
+
+  private act(label: string, call: () => Promise<void>): HTMLButtonElement {
+    return button(label, () => void call().then(() => this.screen.focus(), () => {}), { class: "lab-button lab-button--main" });
+  }
+}
+
+function openSocket(path: string): SocketLike {
+  const url = new URL(path, location.href);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  const socket = new WebSocket(url);
+  socket.binaryType = "arraybuffer";
+  const like: SocketLike = {
+    onmessage: null,
+    onclose: null,
+    send: (data) => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(data as string | Uint8Array<ArrayBuffer>);
+    },
+    close: () => socket.close(),
+  };
+  socket.onmessage = ({ data }) => like.onmessage?.(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer));
+  socket.onclose = ({ code, reason }) => like.onclose?.(code, reason);
+  return like;
+}

@@ -1,0 +1,104 @@
+/* One step on the page: its buttons and its status line. Knows the HTML of docs/develop/protocol.md.
+   Doesn't know terminals: what its buttons do is handed in. */
+
+import { copyText } from "./clipboard";
+import { button, h } from "./dom";
+import { duration, type Verdict } from "./outcome";
+
+export interface StepActions {
+  run(step: Step): void;
+  edit(step: Step): void;
+  stop(step: Step): void;
+}
+
+const COPIED_FOR = 1500; // ms
+
+export class Step {
+  readonly session: string;
+  readonly command: string;
+  readonly number: number;
+  readonly needs: string[];
+  readonly fillIn: boolean; // has a <placeholder>: only the learner can finish it
+  blocked = ""; // why it can't run on this host
+  private readonly status: HTMLElement;
+  private readonly clock = h("span", { class: "lab-clock", "aria-hidden": "true" });
+  private readonly stop: HTMLButtonElement;
+  private ticking: ReturnType<typeof setInterval> | undefined;
+
+  constructor(
+    readonly element: HTMLElement,
+    actions: StepActions,
+  ) {
+    this.session = element.dataset.session ?? "host";
+    this.command = (element.querySelector(".lab-line code")?.textContent ?? "").trimEnd();
+    this.number = Number(element.dataset.step);
+    this.needs = (element.dataset.needs ?? "").split(/[\s,]+/).filter(Boolean);
+    this.fillIn = element.hasAttribute("data-edit");
+    this.status = element.querySelector(".lab-status") ?? element.appendChild(h("p", { class: "lab-status", role: "status" }));
+    this.stop = button("Stop", () => actions.stop(this), { class: "lab-stop", "aria-label": `Stop: ${this.command}`, hidden: true });
+    element.querySelector(".lab-session")?.setAttribute("data-session", this.session);
+    this.wire("run", "Run", () => actions.run(this));
+    this.wire("copy", "Copy", (target) => void this.copy(target));
+    this.wire("edit", "Edit", () => actions.edit(this));
+    const foot = h("div", { class: "lab-foot" });
+    this.status.replaceWith(foot);
+    foot.append(this.status, this.stop);
+    this.focusable();
+  }
+
+  /** Waiting for a sandbox, a terminal or a prompt: nothing is typed yet. */
+  waiting(words: string): void {
+    this.show({ state: "waiting", words });
+    this.busy(true);
+  }
+
+  running(since: number): void {
+    this.show({ state: "running", words: "running…" });
+    this.busy(true);
+    const tick = (): void => {
+      this.clock.textContent = duration((performance.now() - since) / 1000);
+    };
+    this.ticking = setInterval(tick, 1000);
+  }
+
+  show({ state, words }: Verdict): void {
+    clearInterval(this.ticking);
+    this.clock.textContent = "";
+    this.element.dataset.state = state;
+    this.status.replaceChildren(words, ...(state === "running" ? [" ", this.clock] : []));
+    if (state !== "waiting" && state !== "running") this.busy(false);
+  }
+
+  /** Run stays where it is, so that a double click doesn't press Stop. */
+  private busy(on: boolean): void {
+    const run = this.element.querySelector<HTMLElement>('[data-action="run"]');
+    if (!on && document.activeElement === this.stop) run?.focus();
+    this.stop.hidden = !on;
+    run?.setAttribute("aria-disabled", String(on));
+  }
+
+  private wire(action: string, word: string, press: (target: HTMLButtonElement) => void): void {
+    const target = this.element.querySelector<HTMLButtonElement>(`[data-action="${action}"]`);
+    if (!target) return;
+    target.hidden = false;
+    target.setAttribute("aria-label", `${word}: ${this.command}`);
+    target.addEventListener("click", () => press(target));
+  }
+
+  private async copy(target: HTMLButtonElement): Promise<void> {
+    const done = await copyText(this.command);
+    target.textContent = done ? "Copied" : "Not copied";
+    setTimeout(() => {
+      target.textContent = "Copy";
+    }, COPIED_FOR);
+  }
+
+  /** What scrolls sideways can be scrolled with the keys. */
+  private focusable(): void {
+    for (const pre of this.element.querySelectorAll<HTMLElement>(".lab-expect > pre")) {
+      pre.tabIndex = 0;
+      pre.setAttribute("role", "group");
+      pre.setAttribute("aria-label", "Expected output");
+    }
+  }
+}
