@@ -1,0 +1,110 @@
+"""The course as a learner has it: `labs serve` with the driver of this host, and a real Chromium that may not leave the origin."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+
+ROOT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("LABS_DATA") or ROOT / ".labs")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+READY_WITHIN = 300.0  # seconds: a site that is stale is built first
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(item.path).parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.browser)
+            if not CHROMIUM:
+                item.add_marker(pytest.mark.skip(reason="no Chromium: apt-get install chromium"))
+            elif not (DATA / "images/manifest.json").exists():
+                item.add_marker(pytest.mark.skip(reason=f"nothing is built in {DATA}: labs build"))
+
+
+@dataclass
+class Course:
+    url: str
+    log: list[str]
+    process: subprocess.Popen[str]
+    data: Path
+
+
+@pytest.fixture(scope="session")
+def course() -> Iterator[Course]:
+    """A server of our own on a free port. What is built is shared with LABS_DATA, what it keeps is not."""
+    place = Path(tempfile.mkdtemp(prefix="browser-", dir=DATA))
+    for built in ("images", "guest", "site"):
+        if (DATA / built).exists():
+            (place / built).symlink_to(DATA / built)
+    env = os.environ | {"LABS_DATA": str(place), "LABS_PORT": "0"}
+    command = [sys.executable, "-m", "lab_server.cli", "serve"]
+    process = subprocess.Popen(command, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    log: list[str] = []
+    ready = threading.Event()
+
+    def read() -> None:
+        assert process.stdout
+        for line in process.stdout:
+            log.append(line.rstrip())
+            if line.startswith("ready:"):
+                ready.set()
+        ready.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        assert ready.wait(READY_WITHIN), "\n".join(log[-30:])
+        said = [line for line in log if line.startswith("ready:")]
+        assert len(said) == 1, "\n".join(log[-30:])
+        yield Course(said[0].split()[1].rstrip("/"), log, process, place)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dict[str, object]:
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": QUIET}
+
+
+@pytest.fixture
+def open_page(browser: Browser, course: Course) -> Iterator[object]:
+    """Makes pages: open_page("/concepts/…/", color_scheme="dark", viewport={…}). Fails on what leaves the origin and on script errors."""
+    contexts: list[BrowserContext] = []
+    wrong: list[str] = []
+
+    def request(asked: Request) -> None:
+        if not asked.url.startswith((course.url, course.url.replace("http", "ws"), "data:", "blob:")):
+            wrong.append(f"a request left the origin: {asked.url}")
+
+    def console(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            wrong.append(f"console: {message.text}")
+
+    def make(path: str = "/", **options: object) -> Page:
+        context = browser.new_context(**options)  # type: ignore[arg-type]
+        context.set_default_timeout(60_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", request)
+        page.on("console", console)
+        page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+        page.goto(course.url + path)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert not wrong, wrong
