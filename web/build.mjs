@@ -19,7 +19,9 @@ const shared = {
 
 await rm(staging, { recursive: true, force: true });
 await Promise.all([
-  build({ ...shared, entryPoints: ["src/course.ts", "src/mermaid-lib.ts"], format: "esm", splitting: true, chunkNames: "chunk-[hash]" }),
+  ...["src/course.ts", "src/mermaid-lib.ts"].map((entry) =>
+    build({ ...shared, entryPoints: [entry], format: "esm", splitting: true, chunkNames: "chunk-[hash]" }),
+  ),
   build({ ...shared, entryPoints: ["src/mermaid-glue.ts"], format: "iife" }),
   build({
     ...shared,
