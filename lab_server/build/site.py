@@ -20,6 +20,9 @@ from lab_server.lessons.catalog import load
 ASSETS = ("course.js", "course.css", "mermaid-glue.js")  # in docs/assets/built; mkdocs.yml names them
 TEXT = {".html", ".css", ".js", ".mjs", ".json", ".svg", ".xml", ".txt", ".map", ".wasm"}
 WORTH = 512  # bytes; below this an encoding saves less than its header costs
+# Served with the address that was asked for in place of site_url's, so it is kept as it is: Material's instant navigation
+# takes protocol and host from the page, but not the port.
+SITEMAP = "sitemap.xml"
 SLOW = 11  # brotli's best quality: a second a megabyte, once a build
 ROOM = 256 << 20
 
@@ -65,29 +68,28 @@ def require_assets(root: Path) -> None:
 def _mkdocs(root: Path, new: Path) -> None:
     # PYTHONPATH: the extension comes from the repository being built, wherever this package is installed.
     env = {"NO_MKDOCS_2_WARNING": "1", "NO_COLOR": "1", "PYTHONPATH": str(root)}
-    argv = [
-        sys.executable,
-        "-m",
-        "mkdocs",
-        "build",
-        "--strict",
-        "--quiet",
-        "-f",
-        str(root / "mkdocs.yml"),
-        "-d",
-        str(new),
-    ]
+    # Not --quiet: with it MkDocs drops warnings before --strict has counted them.
+    argv = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", str(root / "mkdocs.yml"), "-d", str(new)]
+    said: list[str] = []
+
+    def listen(line: str) -> None:
+        if not line.startswith("INFO"):
+            said.append(line.rstrip())
+
     try:
-        commands.run(argv, "Building the pages", env=env, timeout=300)
+        commands.run(argv, "Building the pages", line=listen, env=env, timeout=300)
     except BuildFailed as wrong:
-        raise BuildFailed(wrong.message, f"Mend what MkDocs names, then run labs build again. {wrong.remedy}") from None
+        last = commands.tail(said)
+        raise BuildFailed(wrong.message, f"Mend what MkDocs names, then run labs build again:\n{last}") from None
     if not (new / "index.html").is_file():
         raise BuildFailed("MkDocs ended well, and wrote no index.html.", "Is docs/index.md there?")
 
 
 def _compress(folder: Path, progress: Progress) -> None:
     """A .gz and a .br beside each text file that is worth it, with its times, so that a server can trust them."""
+    (folder / f"{SITEMAP}.gz").unlink(missing_ok=True)  # MkDocs makes it
     files = sorted(path for path in folder.rglob("*") if path.suffix in TEXT and path.stat().st_size >= WORTH)
+    files = [path for path in files if path.name != SITEMAP]
     total = sum(path.stat().st_size for path in files) or 1
     done = 0
     for path in files:
@@ -99,7 +101,6 @@ def _compress(folder: Path, progress: Progress) -> None:
             (".br", brotli.compress(data, quality=quality)),
         ):
             twin = path.with_name(path.name + suffix)
-            twin.unlink(missing_ok=True)  # MkDocs has made sitemap.xml.gz
             if len(packed) < len(data):
                 twin.write_bytes(packed)
                 os.utime(twin, ns=(times.st_atime_ns, times.st_mtime_ns))
