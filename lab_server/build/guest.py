@@ -20,17 +20,21 @@ from pathlib import Path
 from lab_server.build import Progress, artefacts, commands, debian, ext4, kernel, needs, part
 from lab_server.errors import BuildFailed
 
-PACKAGES = ("base-files", "base-passwd", "bash", "busybox-static", "coreutils", "crun", "dash", "e2fsprogs", "iproute2")
-PACKAGES += ("kmod", "libc-bin", "mount", "python3", "util-linux")
+PACKAGES = (
+    *("base-files", "base-passwd", "bash", "busybox-static", "coreutils", "crun", "dash", "e2fsprogs", "iproute2"),
+    *("kmod", "libc-bin", "mount", "python3", "util-linux"),
+)
 KERNEL = "linux-image-cloud-amd64"
 SCRATCH = 24 << 30  # bytes; takes room on the host as sandboxes fill it
 SPACE = 1 << 30
 DISKS = ("vmlinuz", "initrd.gz", "probe.gz", "root.ext4", "scratch.ext4")
 CODE = ("debian.py", "ext4.py", "guest.py", "kernel.py")
 LEAVE_OUT = (*debian.LEAVE_OUT, "/usr/share/man/*", "/usr/share/zoneinfo/*", "/usr/share/bash-completion/*")
-MODULES = ("kernel/arch", "kernel/block", "kernel/crypto", "kernel/lib", "kernel/net", "kernel/virt")
-MODULES += ("kernel/fs/overlayfs", "kernel/fs/fuse", "kernel/fs/quota", "kernel/fs/erofs", "kernel/fs/squashfs")
-MODULES += ("kernel/drivers/block", "kernel/drivers/net", "kernel/drivers/virtio", "kernel/drivers/char")
+MODULES = (
+    *("kernel/arch", "kernel/block", "kernel/crypto", "kernel/lib", "kernel/net", "kernel/virt"),
+    *("kernel/fs/overlayfs", "kernel/fs/fuse", "kernel/fs/quota", "kernel/fs/erofs", "kernel/fs/squashfs"),
+    *("kernel/drivers/block", "kernel/drivers/net", "kernel/drivers/virtio", "kernel/drivers/char"),
+)
 
 INIT = """#!/bin/busybox sh
 # From the initial RAM disk to the root disk, taking along what this start brought (/payload).

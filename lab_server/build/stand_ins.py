@@ -27,6 +27,7 @@ DIRECTORIES = (
     *("usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "var/cache", "var/lib", "var/log", "var/tmp"),
 )
 MERGED = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
+INSTRUCTIONS = {"Cmd": "CMD", "ExposedPorts": "EXPOSE", "StopSignal": "STOPSIGNAL"}
 EPOCH = 1767225600  # the same files give the same layers, whenever they are made
 
 
@@ -101,8 +102,8 @@ class Maker:
             image.layers.append((hashlib.sha256(content).hexdigest(), content))
             image.history.append({"created": _when(), "created_by": layer["made_by"], "comment": "stand-in"})
         for key, value in recipe.given["config"].items():
-            if key in ("Cmd", "ExposedPorts", "StopSignal"):
-                said = f"{key.upper()} {json.dumps(value)}"
+            if key in INSTRUCTIONS:
+                said = f"{INSTRUCTIONS[key]} {' '.join(value) if key == 'ExposedPorts' else json.dumps(value)}"
                 image.history.append({"created": _when(), "created_by": said, "empty_layer": True})
         self._made[recipe.name] = image
         return image
@@ -118,6 +119,7 @@ class Maker:
         if layer.get("applets"):
             for path in commands.run(["chroot", self._tree, "/bin/busybox", "--list-full"], "Asking busybox").split():
                 entries.setdefault(_merged("/" + path), "/bin/busybox")
+        entries |= dict.fromkeys(layer.get("directories", ()))
         for path in layer.get("take", ()):
             entries[path.strip("/")] = self._find(path)
         if given := layer.get("files"):

@@ -19,7 +19,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 SANDBOX_ID = re.compile(r"[a-z0-9]{8,32}")
 SESSION = re.compile(r"[a-z][a-z0-9-]{0,15}")
@@ -59,6 +59,8 @@ class DriverConfig:
     guest: Path  # vmlinuz, initrd.gz, root.ext4 of the vm driver's guest
     data: Path  # sandboxes' writable files
     run: Path  # sockets, state, mount points
+    # the spawner's templates as they were given, for a driver that starts a spawner of its own
+    templates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -257,7 +257,9 @@ def main(arguments: list[str] | None = None) -> int:
         for path in (config.data, config.run):
             path.mkdir(parents=True, exist_ok=True)
             path.chmod(0o711)
-        driver = drivers.load(config.driver)(DriverConfig(config.images, config.guest, config.data, config.run))
+        driver = drivers.load(config.driver)(
+            DriverConfig(config.images, config.guest, config.data, config.run, config.templates)
+        )
         spawner = Spawner(
             driver,
             config.templates,
