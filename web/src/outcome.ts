@@ -15,8 +15,9 @@ const NEEDS: Readonly<Record<string, string>> = {
   nested_engine: "containers inside the sandbox",
 };
 
-/** Seconds as a learner reads them: `0.4 s`, `12 s`, `2 min 5 s`. */
+/** Seconds as a learner reads them: `under 0.1 s`, `0.4 s`, `12 s`, `2 min 5 s`. */
 export function duration(seconds: number): string {
+  if (seconds < 0.1) return "under 0.1 s";
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   if (seconds < 59.5) return `${Math.round(seconds)} s`;
   const whole = Math.round(seconds);

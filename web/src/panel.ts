@@ -63,8 +63,7 @@ export class Panel {
       { class: "lab-panel", id: `lab-panel-${name}`, role: "tabpanel", "aria-labelledby": `lab-tab-${name}` },
       heading,
       this.finder.element,
-      h("div", { class: "lab-panel__body" }, this.place, this.cover),
-      this.strip,
+      h("div", { class: "lab-panel__body" }, this.place, this.strip, this.cover),
     );
     watch.subscribe((view) => this.sandboxIs(view));
   }
@@ -175,7 +174,6 @@ export class Panel {
 
   private say(...content: (Node | string)[]): void {
     this.strip.replaceChildren(...content);
-    this.fit();
   }
 
   private coverWith(...content: Node[]): void {
