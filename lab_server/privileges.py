@@ -74,9 +74,11 @@ def blocking(paths: Iterable[Path], uid: int, gid: int) -> list[Path]:
 def _unmask(paths: list[Path], masked: list[Path]) -> None:
     """Lay an empty folder over each of `masked`, in a mount namespace of our own, and bind `paths` back."""
     below = [path for path in paths if any(path.is_relative_to(mask) for mask in masked)]
-    kept = {path: os.open(path, os.O_PATH | os.O_CLOEXEC) for path in below}
+    kept: dict[Path, int] = {}
     try:
         syscalls.private_mounts()
+        # opened in the new namespace: what is bound must be a mount of the namespace it is bound in (mount(2), EINVAL)
+        kept.update({path: os.open(path, os.O_PATH | os.O_CLOEXEC) for path in below})
         for path in sorted({*masked, *below}, key=_depth):  # outermost first: what is made is made in an empty folder
             fd = kept.get(path)
             if fd is not None and not stat.S_ISDIR(os.fstat(fd).st_mode):
@@ -98,6 +100,13 @@ def _unmask(paths: list[Path], masked: list[Path]) -> None:
             os.close(fd)
 
 
+def _wanted(path: Path, entered: bool) -> int:
+    """What access(2) is asked for: a folder is entered, and listed where modules are looked for in it."""
+    if path.is_dir():
+        return os.X_OK if entered else os.R_OK | os.X_OK
+    return os.R_OK
+
+
 def _drop_capabilities() -> None:
     for number in range(64):
         if _libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0) != 0:
@@ -116,7 +125,8 @@ def drop(uid: int, gid: int, keep: Iterable[Path]) -> None:
 
     Call it first, before threads. Raises DriverUnavailable where something needed can't be reached, Refused where it went wrong.
     """
-    paths = needed(keep)
+    entered = {Path(path).absolute() for path in keep}  # need not be listed
+    paths = needed(entered)
     masked = blocking(paths, uid, gid)
     os.umask(0o077)
     if masked:
@@ -131,7 +141,7 @@ def drop(uid: int, gid: int, keep: Iterable[Path]) -> None:
     _clear_inheritable()
     if os.getresuid() != (uid, uid, uid) or os.getresgid() != (gid, gid, gid):
         raise Refused("The web server's privileges could not be dropped.")
-    unread = [path for path in paths if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0))]
+    unread = [path for path in paths if not os.access(path, _wanted(path, path in entered))]
     if unread:
         raise DriverUnavailable(
             f"The web server's user can't read {unread[0]}.", f"Make it readable: chmod -R go+rX {unread[0]}"
