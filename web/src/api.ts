@@ -55,6 +55,9 @@ const NOBODY = new ApiError(
   "You can copy them into a terminal of your own.",
 );
 
+/** A proxy's own words for a server that is away; any other answer that isn't JSON comes from a plain file server. */
+const GATEWAY = new Set([500, 502, 503, 504]);
+
 async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   let response: Response;
   try {
@@ -68,7 +71,7 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
     throw NOBODY;
   }
   if (response.status === 204) return undefined as T;
-  if (!response.headers.get("content-type")?.includes("json")) throw response.status >= 500 ? broken(response) : NOBODY;
+  if (!response.headers.get("content-type")?.includes("json")) throw GATEWAY.has(response.status) ? broken(response) : NOBODY;
   const data: unknown = await response.json().catch(() => null);
   if (response.ok && data !== null) return data as T;
   const error = (data as { error?: { code?: string; message?: string; remedy?: string } } | null)?.error;

@@ -1,6 +1,7 @@
 /* What every page loads: wakes live blocks and quizzes, after each instant navigation too, and fetches the dock (and
    xterm.js with it) only when a terminal is wanted. Knows Material's `document$`, and does without it. */
 
+import { makeAccessible, watchAccess } from "./access";
 import { api } from "./api";
 import { Blocks } from "./blocks";
 import type { Dock } from "./dock";
@@ -71,6 +72,7 @@ const blocks = new Blocks(async () => {
 function wake(): void {
   blocks.wake(document);
   wakeQuizzes(document);
+  makeAccessible();
   dock?.offer();
   offerLauncher();
 }
@@ -90,4 +92,5 @@ document.body.append(launcher, failure);
 window.labs = { text: (session) => dock?.text(session) ?? "" };
 if (window.document$) window.document$.subscribe(wake);
 else wake();
+watchAccess();
 void restore();

@@ -92,14 +92,14 @@ export class Dock {
 
   /** Type a step and wait for its end. Throws ApiError when there is no sandbox for it. */
   async run(session: string, command: string, signal: AbortSignal, typed: () => void): Promise<RunResult> {
-    const panel = await this.show(session);
-    return panel.session.run(command, signal, typed);
+    const panel = await unless(signal, this.show(session));
+    return panel ? panel.session.run(command, signal, typed) : { kind: "cancelled" };
   }
 
   /** Put a command on the session's line and give it the focus. Null when done. */
   async draft(session: string, command: string, signal: AbortSignal): Promise<RunResult | null> {
-    const panel = await this.show(session, true);
-    return panel.session.draft(command, signal);
+    const panel = await unless(signal, this.show(session, true));
+    return panel ? panel.session.draft(command, signal) : { kind: "cancelled" };
   }
 
   interrupt(session: string): void {
@@ -210,4 +210,10 @@ export class Dock {
       if (!panel.element.hidden) await panel.connect().catch(() => {});
     }
   }
+}
+
+/** What is promised, or null as soon as `signal` aborts. */
+function unless<T>(signal: AbortSignal, promised: Promise<T>): Promise<T | null> {
+  const aborted = new Promise<null>((resolve) => signal.addEventListener("abort", () => resolve(null), { once: true }));
+  return Promise.race([promised, aborted]);
 }

@@ -2,19 +2,19 @@
 
 import { button, h } from "./dom";
 
-const KEYS: readonly [label: string, name: string, keys: string][] = [
-  ["Esc", "Escape", "\x1b"],
-  ["Tab", "Tab", "\t"],
-  ["Ctrl C", "Control C", "\x03"],
-  ["Ctrl D", "Control D", "\x04"],
-  ["↑", "Up", "\x1b[A"],
-  ["↓", "Down", "\x1b[B"],
-  ["←", "Left", "\x1b[D"],
-  ["→", "Right", "\x1b[C"],
+const KEYS: readonly { label: string; name?: string; keys: string }[] = [
+  { label: "Esc", keys: "\x1b" },
+  { label: "Tab", keys: "\t" },
+  { label: "Ctrl C", keys: "\x03" },
+  { label: "Ctrl D", keys: "\x04" },
+  { label: "↑", name: "Up", keys: "\x1b[A" },
+  { label: "↓", name: "Down", keys: "\x1b[B" },
+  { label: "←", name: "Left", keys: "\x1b[D" },
+  { label: "→", name: "Right", keys: "\x1b[C" },
 ];
 
 export function keyBar(press: (keys: string) => void): HTMLElement {
-  const keys = KEYS.map(([label, name, sequence]) => {
+  const keys = KEYS.map(({ label, name, keys: sequence }) => {
     const key = button(label, () => press(sequence), { class: "lab-key", "aria-label": name });
     key.addEventListener("pointerdown", (event) => event.preventDefault()); // the terminal keeps the focus
     return key;
