@@ -93,7 +93,11 @@ def address(settings: Settings, listener: socket.socket) -> str:
 def spawner_config(
     settings: Settings, driver: str, reason: str, clients: list[int], templates: Mapping[str, Any], run: Path
 ) -> dict[str, Any]:
-    """What the spawner is started with (spawner.Config)."""
+    """What the spawner is started with (spawner.Config). What a lesson's template leaves open, the settings say."""
+    own = settings.template
+    merged = {
+        name: {**own, **given, "limits": own["limits"] | given.get("limits", {})} for name, given in templates.items()
+    }
     return {
         "driver": driver,
         "reason": reason,
@@ -103,7 +107,7 @@ def spawner_config(
         "data": str(settings.data / "sandboxes"),
         "run": str(run / driver),
         "clients": clients,
-        "templates": {"default": settings.template} | dict(templates),
+        "templates": {"default": own} | merged,
         "most": settings.sandboxes,
     }
 

@@ -10,8 +10,8 @@ import ipaddress
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
-from starlette.exceptions import HTTPException
-from starlette.routing import Mount
+from starlette.routing import Match, Mount
+from starlette.types import Scope
 
 from lab_server import __version__
 from lab_server.lessons.catalog import Catalog
@@ -57,8 +57,7 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient) -> F
     faults.install(app)
     for part in (health, me, lessons, sandboxes, terminals):
         app.include_router(part.router)
-    app.router.routes.append(Mount("/api", app=_nothing))
-    app.router.routes.append(Mount("/", app=Site(settings.site)))
+    app.router.routes.append(_Rest("/", app=Site(settings.site)))
     app.add_middleware(
         Guard,
         cookies=auth.Cookies(auth.read_key(settings.web_data), settings.port),
@@ -68,8 +67,11 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient) -> F
     return app
 
 
-async def _nothing(scope: object, receive: object, send: object) -> None:
-    raise HTTPException(404)
+class _Rest(Mount):
+    """Every path but those of the API, where what is not there is told in JSON."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return (Match.NONE, {}) if scope.get("path", "").startswith("/api/") else super().matches(scope)
 
 
 def _is_loopback(host: str) -> bool:

@@ -58,6 +58,11 @@ class Viewer:
         """Bytes of output that this viewer has not acknowledged."""
         return self._bridge.ring.end - self.acked
 
+    @property
+    def ending(self) -> bool:
+        """Whether `pump` is about to return: then nothing more is taken from this connection either, or bytes would be skipped."""
+        return self._close is not None
+
     def ack(self, output: int) -> None:
         self.acked = max(self.acked, min(output, self.offset))
         self.wake()
@@ -245,7 +250,7 @@ class Bridge:
 
     def write(self, viewer: Viewer, data: bytes) -> None:
         """Type `data`. Never waits: what the terminal doesn't take now follows when it does, up to MAX_PENDING bytes."""
-        if viewer not in self.viewers or self.over or not data:
+        if viewer not in self.viewers or viewer.ending or self.over or not data:
             return
         rest = data if self._pending else self._put(viewer.client, data)
         if not rest:

@@ -113,14 +113,14 @@ class Hub:
             try:
                 status = await self._service.status(*key)
             except NotFound:
-                self.lost(key[0], "The sandbox ended.")
+                self._tell_lost(key[0], "The sandbox ended.")
                 return None, "The sandbox ended.", Close(protocol.CLOSE_ENDED, "The sandbox ended.")
             except SpawnerGone:
                 status = {"alive": True}
             if not status["alive"]:
                 reason = str(status["reason"])
                 if "sandbox" in reason:
-                    self.lost(key[0], reason)
+                    self._tell_lost(key[0], reason)
                     return status["code"], reason, Close(protocol.CLOSE_ENDED, reason)
                 return status["code"], reason, Close(protocol.CLOSE_DONE, reason)
             await asyncio.sleep(STATUS_PAUSE)
@@ -129,6 +129,10 @@ class Hub:
         except LabError as why:
             return None, str(why), Close(protocol.CLOSE_BROKEN, "The terminal was lost.")
         return None, "The terminal was lost.", Close(protocol.CLOSE_DONE, "The terminal was lost.")
+
+    def _tell_lost(self, sandbox: str, reason: str) -> None:
+        """After this terminal's own end was told, which knows the exit status."""
+        asyncio.get_running_loop().call_soon(self.lost, sandbox, reason)
 
     async def _reap(self, key: Key, bridge: Bridge) -> None:
         await bridge.finished.wait()

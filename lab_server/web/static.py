@@ -15,7 +15,7 @@ import anyio
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-_HASHED = re.compile(r"\.[0-9a-f]{8,}\.")  # a name that changes with its content
+_HASHED = re.compile(r"\.[0-9a-f]{8,}\.|-[A-Z0-9]{8}\.")  # a name that changes with its content: MkDocs', esbuild's
 _ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".woff2": "font/woff2"}
 _TYPES |= {".json": "application/json", ".svg": "image/svg+xml", ".map": "application/json", ".css": "text/css"}

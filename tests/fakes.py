@@ -1,0 +1,170 @@
+"""Drivers for tests: one that is real where that is cheap, and named ones that misbehave.
+
+PtyDriver       a real bash on a real PTY, without any isolation: what the contract says, but for the sandbox itself
+SlowDriver      starts and creates late: when `go` is set
+NeverDriver     never gets ready
+FailingDriver   gets ready, and can't make a sandbox
+VanishingDriver its sandboxes are gone when a terminal is asked for
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import shutil
+import signal
+import struct
+import subprocess
+import tempfile
+import termios
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lab_server.errors import SandboxFailed
+from lab_server.sandbox.contract import Capabilities, DriverConfig, SandboxSpec
+
+# OSC 133 as the learner's machine has it: A prompt begins, B ends, C a command starts, D;n it ended
+RC = r"""
+PS0='\e]133;C\a'
+PS1='\[\e]133;D;$?\a\e]133;A\a\]$ \[\e]133;B\a\]'
+unset PROMPT_COMMAND HISTFILE
+bind 'set enable-bracketed-paste off'
+"""
+
+
+class PtyTerminal:
+    def __init__(self, home: Path, columns: int, rows: int) -> None:
+        self.fd, slave = pty.openpty()
+        os.set_inheritable(self.fd, False)
+        self.resize(columns, rows)
+        argv = ["bash", "--noprofile", "--rcfile", str(home / ".bashrc"), "-i"]
+        env = {"HOME": str(home), "PATH": os.environ["PATH"], "TERM": "xterm-256color", "LANG": "C.UTF-8"}
+
+        def control() -> None:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        self.process = subprocess.Popen(
+            argv, stdin=slave, stdout=slave, stderr=slave, cwd=home, env=env, start_new_session=True, preexec_fn=control
+        )
+        os.close(slave)
+        self._lock = threading.Lock()
+
+    def resize(self, columns: int, rows: int) -> None:
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def status(self) -> int | None:
+        code = self.process.poll()
+        return 128 - code if code is not None and code < 0 else code
+
+    def close(self) -> None:
+        with self._lock:
+            if self.fd < 0:
+                return
+            os.close(self.fd)
+            self.fd = -1
+        for number in (signal.SIGHUP, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
+        self.process.wait()
+
+
+class PtySandbox:
+    def __init__(self, id: str, labels: Mapping[str, str]) -> None:
+        self.id, self.labels = id, dict(labels)
+        self.home = Path(tempfile.mkdtemp(prefix=f"labs-{id}-"))
+        (self.home / ".bashrc").write_text(RC)
+        self.terminals: list[PtyTerminal] = []
+        self.gone = False
+
+    def terminal(self, session: str, columns: int, rows: int) -> PtyTerminal:
+        if self.gone:
+            raise SandboxFailed("The sandbox is gone.", "Start a new one.")
+        terminal = PtyTerminal(self.home, columns, rows)
+        self.terminals.append(terminal)
+        return terminal
+
+    def run(self, argv: Sequence[str], fds: tuple[int, int, int], asker: int = -1) -> int:
+        try:
+            process = subprocess.Popen(argv, stdin=fds[0], stdout=fds[1], stderr=fds[2], cwd=self.home)
+        except OSError as why:
+            os.write(fds[2], f"{argv[0]}: {why.strerror}\n".encode())
+            return 127
+        code = process.wait()
+        return 128 - code if code < 0 else code
+
+    def alive(self) -> bool:
+        return not self.gone
+
+    def destroy(self) -> None:
+        self.gone = True
+        for terminal in self.terminals:
+            terminal.close()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+class PtyDriver:
+    name = "pty"
+
+    def __init__(self, config: DriverConfig | None = None) -> None:
+        self.sandboxes: dict[str, PtySandbox] = {}
+        self.created: list[str] = []
+
+    def start(self) -> None:
+        pass
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(limits=False, disk_quota=False, nested_engine=False)
+
+    def describe(self) -> dict[str, str]:
+        return {"kernel": os.uname().release}
+
+    def create(self, id: str, spec: SandboxSpec, labels: Mapping[str, str]) -> PtySandbox:
+        self.created.append(id)
+        sandbox = self.sandboxes[id] = PtySandbox(id, labels)
+        return sandbox
+
+    def close(self) -> None:
+        for sandbox in self.sandboxes.values():
+            sandbox.destroy()
+
+
+class SlowDriver(PtyDriver):
+    name = "slow"
+    detail = "The slow driver takes its time."
+
+    def __init__(self, config: DriverConfig | None = None) -> None:
+        super().__init__(config)
+        self.go = threading.Event()
+
+    def start(self) -> None:
+        self.go.wait()
+
+    def create(self, id: str, spec: SandboxSpec, labels: Mapping[str, str]) -> PtySandbox:
+        self.go.wait()
+        return super().create(id, spec, labels)
+
+
+class NeverDriver(PtyDriver):
+    name = "never"
+
+    def start(self) -> None:
+        raise SandboxFailed("The never driver never starts.", "Use another.")
+
+
+class FailingDriver(PtyDriver):
+    name = "failing"
+
+    def create(self, id: str, spec: SandboxSpec, labels: Mapping[str, str]) -> PtySandbox:
+        raise SandboxFailed("The sandbox could not be made: out of luck.", "Try again.")
+
+
+class VanishingDriver(PtyDriver):
+    name = "vanishing"
+
+    def create(self, id: str, spec: SandboxSpec, labels: Mapping[str, str]) -> PtySandbox:
+        sandbox = super().create(id, spec, labels)
+        sandbox.destroy()
+        return sandbox
