@@ -13,9 +13,10 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +27,9 @@ PROBE_WITHIN = 6.0  # seconds for a guest of a few MiB that only says a word; wi
 BOOT_WITHIN = {"kvm": 30.0, "tcg": 90.0}  # seconds; usual are 2 and 7
 SAYS = "labs-guest: "
 MIB = 1 << 20
+USER = 99_999  # QEMU's uid and gid: nobody's, and just below the sandboxes' ranges
 LEAST_MEMORY, MOST_MEMORY = 1536, 8192  # MiB for the guest
+LEFT = "qemu-"  # begins the names of folders for throwaway files
 PORT = 7000  # the relay's, in the guest
 
 
@@ -48,7 +51,8 @@ class Machine:
     cpus: int = 1
     port: int = 0  # of 127.0.0.1, to the guest's PORT; 0: no network
     scratch: Path = Path("/var/tmp")  # where throwaway disks' writes go
-    extra: Sequence[str] = field(default_factory=tuple)
+    extra: Sequence[str] = field(default_factory=tuple)  # more of QEMU's arguments
+    confined: bool = True  # where we are root, QEMU is not: it only has the descriptors it is handed
 
 
 def guest_memory() -> int:
@@ -68,8 +72,8 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def command(machine: Machine, accelerator: str, ramdisk: int) -> list[str]:
-    """QEMU's argument list; `ramdisk` is a descriptor it inherits."""
+def command(machine: Machine, accelerator: str, files: Mapping[Path | None, int]) -> list[str]:
+    """QEMU's argument list; `files` are the descriptors it inherits, by path (None: the initial RAM disk)."""
     arguments = [PROGRAM, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-monitor", "none"]
     arguments += ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
     arguments += ["-machine", "q35,usb=off,vmport=off", "-smp", str(machine.cpus), "-m", str(machine.memory)]
@@ -80,19 +84,35 @@ def command(machine: Machine, accelerator: str, ramdisk: int) -> list[str]:
         arguments += ["-accel", "tcg,thread=multi", "-cpu", "max"]
         # an emulated processor has none of the flaws that mitigations are for
         options = "console=ttyS0 quiet panic=-1 mitigations=off tsc=unstable"
-    arguments += ["-kernel", str(machine.kernel), "-initrd", f"/proc/self/fd/{ramdisk}", "-append", options]
+    arguments += ["-kernel", _inherited(files[machine.kernel]), "-initrd", _inherited(files[None]), "-append", options]
     arguments += ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]
     arguments += ["-device", "virtio-rng-pci"]
     for number, disk in enumerate(machine.disks):
         # a full host disk is an error that the guest sees, not a guest that stands still
         how = "snapshot=on,cache=unsafe,werror=report" if disk.throwaway else "readonly=on"
-        arguments += ["-drive", f"if=none,id=disk{number},format=raw,{how},file={str(disk.file).replace(',', ',,')}"]
+        arguments += ["-drive", f"if=none,id=disk{number},format=raw,{how},file={_inherited(files[disk.file])}"]
         arguments += ["-device", f"virtio-blk-pci,drive=disk{number}"]
     if machine.port:
         # restrict: nothing in the guest reaches this host or beyond it; only the one forwarded port leads in
         arguments += ["-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{machine.port}-10.0.2.15:{PORT}"]
         arguments += ["-device", "virtio-net-pci,netdev=net,romfile="]
     return [*arguments, *machine.extra]
+
+
+def _inherited(descriptor: int) -> str:
+    return f"/proc/self/fd/{descriptor}"
+
+
+def _wrapper(machine: Machine, accelerator: str) -> list[str]:
+    """What runs before QEMU, in its process: setpriv(1) rather than a hook between fork and exec, as other threads may
+    hold locks. The signal is set last there: changing ids takes it back."""
+    words = ["setpriv", "--pdeathsig", "KILL"]
+    if os.geteuid() == 0 and machine.confined:
+        groups = str(Path("/dev/kvm").stat().st_gid) if accelerator == "kvm" else ""
+        if not groups or Path("/dev/kvm").stat().st_mode & 0o060 == 0o060:
+            words += [f"--reuid={USER}", f"--regid={USER}", f"--groups={groups}" if groups else "--clear-groups"]
+            words += ["--no-new-privs", "--bounding-set=-all"]
+    return words
 
 
 class Guest:
@@ -158,32 +178,52 @@ class Guest:
             self._process.kill()
         self._keeper.join()
 
+    def _spawn(self, scratch: Path) -> subprocess.Popen[bytes]:
+        """QEMU, with its files as descriptors: whoever it runs as need not reach them by name. In `scratch` it makes
+        what is written to throwaway disks, and unlinks it at once."""
+        machine = self._machine
+        with contextlib.ExitStack() as opened:
+            files: dict[Path | None, int] = {None: os.memfd_create("labs-ramdisk", os.MFD_CLOEXEC)}
+            opened.callback(os.close, files[None])
+            with os.fdopen(files[None], "wb", closefd=False) as file:
+                file.write(machine.ramdisk)
+            for path in {machine.kernel, *(disk.file for disk in machine.disks)}:
+                files[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                opened.callback(os.close, files[path])
+            folder = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            opened.callback(os.close, folder)
+            return subprocess.Popen(
+                [*_wrapper(machine, self._accelerator), *command(machine, self._accelerator, files)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=[*files.values(), folder],
+                env={**os.environ, "TMPDIR": _inherited(folder)},
+                start_new_session=True,
+            )
+
     def _keep(self) -> None:
-        """Start QEMU and read its console to the end, in one thread: when this thread goes, the kernel kills QEMU."""
+        """Start QEMU and stay with it, in one thread: when this thread goes, the kernel kills QEMU."""
+        scratch: Path | None = None
         try:
-            ramdisk = os.memfd_create("labs-ramdisk")
-            with os.fdopen(ramdisk, "wb", closefd=True) as file:
-                file.write(self._machine.ramdisk)
-                file.flush()
-                arguments = command(self._machine, self._accelerator, ramdisk)
-                # setpriv(1) rather than a hook between fork and exec: other threads may hold locks
-                self._process = subprocess.Popen(
-                    ["setpriv", "--pdeathsig", "KILL", *arguments],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    pass_fds=[ramdisk],
-                    env={**os.environ, "TMPDIR": str(self._machine.scratch)},
-                    start_new_session=True,
-                )
+            scratch = Path(tempfile.mkdtemp(prefix=LEFT, dir=self._machine.scratch))
+            if os.geteuid() == 0 and self._machine.confined:
+                os.chown(scratch, USER, USER)
+            self._process = self._spawn(scratch)
+            self._started.set()
+            self._listen(self._process)
         except OSError as why:
             self._problem = why
+        finally:
+            if scratch:
+                shutil.rmtree(scratch, ignore_errors=True)
             self._started.set()
             self._said.set()
-            return
-        self._started.set()
-        assert self._process.stdout is not None
-        with self._process.stdout as console:
+
+    def _listen(self, process: subprocess.Popen[bytes]) -> None:
+        """Read the console to its end."""
+        assert process.stdout is not None
+        with process.stdout as console:
             for raw in console:
                 line = raw.decode(errors="replace").strip()
                 at = line.find(SAYS)
@@ -192,8 +232,13 @@ class Guest:
                     self._said.set()
                 elif line:
                     self._console.append(line[:300])
-        self._process.wait()
-        self._said.set()
+        process.wait()
+
+
+def clear(folder: Path) -> None:
+    """Remove what a killed predecessor left in the folder for throwaway files."""
+    for left in folder.glob(f"{LEFT}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def accelerator(kernel: Path, probe: Path, notes: Path) -> tuple[str, str]:

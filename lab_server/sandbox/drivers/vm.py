@@ -25,6 +25,7 @@ from lab_server.sandbox.guest import frames, payload
 
 PARTS = ("vmlinuz", "initrd.gz", "probe.gz", "root.ext4", "scratch.ext4")
 RECEIVE_BUFFER = 64 * 1024  # bytes of a terminal's output under way: what Ctrl-C waits for
+SEGMENT = 1400  # bytes; with the 64 KiB of the loopback device, the kernel lets QEMU's end hold 4 MiB of old output
 ATTEMPTS = 3  # another process can take the port between our look and QEMU's
 PATIENCE = 30.0  # seconds for a verb; making a sandbox gets more
 
@@ -76,6 +77,7 @@ class VmDriver:
 
     def start(self) -> None:
         self._check()
+        qemu.clear(self._config.data)
         self.detail = "Trying whether this host's KVM works."
         guest = self._config.guest
         accelerator, why = qemu.accelerator(guest / "vmlinuz", guest / "probe.gz", guest)
@@ -156,6 +158,7 @@ class VmDriver:
         connection = socket.socket()
         try:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.settimeout(timeout)
             connection.connect(("127.0.0.1", self._port))
