@@ -42,7 +42,7 @@ type Stub = Pick<Mermaid, "initialize"> & { render(id: string, text: string): Pr
       securityLevel: "strict",
       theme: "base",
       fontFamily,
-      flowchart: { curve: "basis", padding: 12, nodeSpacing: 40, rankSpacing: 46 },
+      flowchart: { curve: "basis", padding: 12, nodeSpacing: 40, rankSpacing: 46, subGraphTitleMargin: { top: 6, bottom: 14 } },
       sequence: { actorFontSize: 16, messageFontSize: 16, noteFontSize: 16 },
       themeVariables: {
         darkMode: dark(),
@@ -80,6 +80,9 @@ type Stub = Pick<Mermaid, "initialize"> & { render(id: string, text: string): Pr
       const { svg, bindFunctions } = await mermaid.render(id, element.dataset.source);
       element.innerHTML = svg;
       bindFunctions?.(element);
+      for (const label of element.querySelectorAll<HTMLElement>(".nodeLabel")) {
+        label.classList.toggle("diagram-tree", label.textContent?.includes("├") ?? false); // a folder's tree is no centred text
+      }
       element.dataset.palette = palette;
     } catch (error) {
       document.getElementById(`d${id}`)?.remove();
