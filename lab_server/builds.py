@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from lab_server.build import Progress as Told
-from lab_server.build import part
+from lab_server.build import commands, part
 
 Build = Callable[[Told], None]
 
@@ -89,8 +89,9 @@ def packages(driver: str, root: Path, data: Path) -> list[str]:
 def run(jobs: Sequence[Job], console: Console) -> None:
     """Run them side by side, with bars on a terminal and lines elsewhere. Raises what the first failing build raised."""
     show = _Bars(console) if console.is_terminal else _Lines(console)
-    with show, ThreadPoolExecutor(len(jobs) or 1) as pool:
+    with show, ThreadPoolExecutor(len(jobs) or 1) as pool, commands.interruptible():
         futures = [pool.submit(job.build, show.teller(job.name)) for job in jobs]
+        wait(futures)
     for future in futures:
         future.result()
 

@@ -156,11 +156,19 @@ def doctor(data: Data = None) -> None:
 
 
 @app.command()
-def build(driver: Driver = None, data: Data = None, install_missing: Install = False) -> None:
+def build(
+    driver: Driver = None,
+    data: Data = None,
+    install_missing: Install = False,
+    force: Annotated[bool, typer.Option("--force", help="build all of it anew, even what is up to date")] = False,
+) -> None:
     """Build the site and the learners' machine, with progress. Only what is stale is built; `labs serve` does it too."""
     from lab_server.sandbox import host as hosts
 
     chosen = settings.load(driver=driver, data=data)
+    if force:
+        for note in ("images/manifest.json", "guest/manifest.json", "site.inputs"):
+            (chosen.data / note).unlink(missing_ok=True)
     choice = hosts.choose(chosen.driver)
     _prepare(chosen, choice.driver, install_missing, Console())
     _tell(f"Built in {chosen.data} for the driver {choice.driver}.")

@@ -12,11 +12,15 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lab_server.errors import BuildFailed, HostFull, Missing
 
+# Builds run side by side in threads, where Ctrl-C doesn't come; the main thread ends them through here.
+_running: set[subprocess.Popen[str]] = set()
+_stopped = threading.Event()
 ADDRESS = re.compile(r"\b[a-z]+://[^/\s]+")
 
 
@@ -34,6 +38,8 @@ def run(
     for want of room, BuildFailed otherwise, with the last lines it printed; `timeout` is seconds.
     When this process is killed the tool gets SIGTERM; when an exception (Ctrl-C) passes through here it is waited for.
     """
+    if _stopped.is_set():
+        raise BuildFailed(f"{doing} was interrupted.", "What was built stays; start it again to go on.")
     words = [str(word) for word in argv]
     if not shutil.which(words[0]):
         raise Missing(f"{words[0]} is not installed.", f"Install the package that has {words[0]}.")
@@ -50,6 +56,7 @@ def run(
         start_new_session=True,
     )
     assert process.stdout is not None
+    _running.add(process)
     watchdog = _Watchdog(process, timeout)
     try:
         with watchdog, process.stdout:
@@ -61,6 +68,10 @@ def run(
     except BaseException:
         _end(process)
         raise
+    finally:
+        _running.discard(process)
+    if _stopped.is_set():
+        raise BuildFailed(f"{doing} was interrupted.", "What was built stays; start it again to go on.")
     if watchdog.expired:
         raise BuildFailed(f"{doing} took longer than {timeout:.0f} seconds.", "Try again, on a less busy machine.")
     if code:
@@ -69,6 +80,27 @@ def run(
             raise HostFull(f"{doing} failed: the disk is full.", "Free some space below LABS_DATA, then try again.")
         raise BuildFailed(f"{doing} failed (status {code}).", "The last it said:\n" + tail(kept))
     return "\n".join(kept)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """For the main thread, around builds in other threads: when an exception passes, or SIGTERM comes, every tool that
+    runs is ended and no more are started, so that the builds end too, and clean up, before this returns."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except BaseException:
+        _stopped.set()
+        for process in list(_running):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def tail(lines: Sequence[str] | collections.deque[str], count: int = 12) -> str:
@@ -91,8 +123,6 @@ class _Watchdog:
     """Kills the process group when the time is over."""
 
     def __init__(self, process: subprocess.Popen[str], timeout: float | None) -> None:
-        import threading
-
         self.expired = False
         self._process = process
         self._timer = threading.Timer(timeout, self._expire) if timeout else None
