@@ -62,8 +62,9 @@ def fill(
 
     lacking: list[Recipe] = []
     for number, recipe in enumerate(recipes):
-        progress(0.1 + 0.4 * number / len(recipes), f"Pulling {recipe.name}")
-        if lacking or not pulled(recipe):  # one that failed is enough to know
+        if not lacking:  # one that failed is enough to know
+            progress(0.1 + 0.4 * number / len(recipes), f"Pulling {recipe.name}")
+        if lacking or not pulled(recipe):
             lacking.append(recipe)
     if lacking:
         names = " and ".join(recipe.name for recipe in lacking)
