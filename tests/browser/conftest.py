@@ -45,7 +45,7 @@ class Course:
 def course() -> Iterator[Course]:
     """A server of our own on a free port. What is built is shared with LABS_DATA, what it keeps is not."""
     place = Path(tempfile.mkdtemp(prefix="browser-", dir=DATA))
-    for built in ("images", "guest", "site"):
+    for built in ("images", "guest"):
         if (DATA / built).exists():
             (place / built).symlink_to(DATA / built)
     env = os.environ | {"LABS_DATA": str(place), "LABS_PORT": "0"}

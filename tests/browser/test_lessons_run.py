@@ -11,7 +11,9 @@ from tests.browser.listener import Listener
 
 CATALOG = load(ROOT)
 STEP_WITHIN = 120_000  # milliseconds; a container starts in seconds under emulation
-ENDED = ", ".join(f'[data-step="{{n}}"][data-state="{state}"]' for state in ("ok", "failed", "inside", "lost", "refused", "skipped"))
+ENDED = ", ".join(
+    f'[data-step="{{n}}"][data-state="{state}"]' for state in ("ok", "failed", "inside", "lost", "refused", "skipped")
+)
 
 
 @pytest.mark.timeout(1500)
@@ -33,7 +35,9 @@ def test_every_step_of_the_lesson_says_what_the_lesson_states(open_page, course,
             after = listener.commands(step.session)
             where = f"{lesson.id}#{block.id} step {step.n}: {step.command}"
             if item.get_attribute("data-exit") is None:
-                wrong.append(f"{where}\n  {item.get_attribute('data-state')}: {item.locator('.lab-status').inner_text()}")
+                wrong.append(
+                    f"{where}\n  {item.get_attribute('data-state')}: {item.locator('.lab-status').inner_text()}"
+                )
                 continue
             ran += 1
             if len(after) != before + 1:

@@ -110,3 +110,17 @@ def test_much_output_arrives_whole(spawner, sandbox):
         head, *numbers = said.split("\n")
         assert head.split()[1] == "108894"
         assert [n for n in numbers if n] == [str(n) for n in range(1, 20001)]
+
+
+@pytest.mark.real
+@pytest.mark.timeout(600)
+def test_a_shell_in_a_container_marks_its_own_commands_only(spawner, sandbox):
+    with spawner.shell(sandbox) as shell:
+        shell.until(r"\x1b\]133;B")
+        shell.type("docker run -it --rm alpine sh\n")
+        shell.until(r"\x1b\]133;C.*?\x1b\]133;A[^D]*?# ")
+        assert b"\x1b]133;D" not in shell.said, "its first prompt ends a command that nobody gave"
+        shell.type("(exit 3)\n")
+        shell.until(r"\x1b\]133;D;3\x07\x1b\]133;A")
+        shell.type("exit 4\n")
+        shell.until(r"\x1b\]133;D;4\x07.*?root@lab")
