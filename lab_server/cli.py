@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -249,16 +248,11 @@ def _ended(number: int, frame: object) -> None:
 
 def main(arguments: list[str] | None = None, run: Callable[..., Any] = app) -> None:
     """The command's entry point; exits."""
-    signal.signal(signal.SIGTERM, _ended)  # so that what was begun is ended in order
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ended)  # so that what was begun is ended in order
     try:
-        sys.exit(run(arguments, standalone_mode=False) or 0)
-    except click.exceptions.Exit as why:
-        sys.exit(why.exit_code)
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    except click.ClickException as why:
-        why.show()
-        sys.exit(2)
+        run(arguments)
+        sys.exit(0)
     except LabError as why:
         sys.exit(_told(why))
     except BrokenPipeError:

@@ -23,7 +23,7 @@ SESSION = "host"
 
 def _size() -> tuple[int, int]:
     columns, rows = os.get_terminal_size(1)
-    return max(1, min(MAX_COLUMNS, columns)), max(1, min(MAX_ROWS, rows))
+    return min(MAX_COLUMNS, columns or 80), min(MAX_ROWS, rows or 24)
 
 
 def run(client: SpawnerClient, sandbox: str) -> int:

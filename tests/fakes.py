@@ -73,7 +73,8 @@ class PtyTerminal:
 
 class PtySandbox:
     def __init__(self, id: str, labels: Mapping[str, str]) -> None:
-        self.id, self.labels = id, dict(labels)
+        self.id = id
+        self.labels: Mapping[str, str] = dict(labels)
         self.home = Path(tempfile.mkdtemp(prefix=f"labs-{id}-"))
         (self.home / ".bashrc").write_text(RC)
         self.terminals: list[PtyTerminal] = []

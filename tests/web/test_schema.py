@@ -1,0 +1,47 @@
+"""Every route against its own schema, with made-up input (schemathesis)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
+
+from tests.conftest import Make
+from tests.web.learner import Learner
+
+OPERATIONS = [
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/api/me"),
+    ("GET", "/api/lessons"),
+    ("POST", "/api/sandboxes"),
+    ("GET", "/api/sandboxes/{id}"),
+    ("DELETE", "/api/sandboxes/{id}"),
+    ("POST", "/api/sandboxes/{id}/reset"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_made_up_input_gets_what_the_schema_promises(make_server: Make, method: str, path: str) -> None:
+    learner = Learner(make_server())
+    schema = schemathesis.openapi.from_url(f"{learner.server.origin}/api/openapi.json")
+    headers = {"Origin": learner.server.origin, "Cookie": learner.cookie}
+    seen: set[int] = set()
+
+    @settings(
+        max_examples=25, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck)
+    )
+    def check(case: schemathesis.Case[Any]) -> None:
+        response = case.call(headers=headers)
+        seen.add(response.status_code)
+        case.validate_response(
+            response, checks=[not_a_server_error, status_code_conformance, response_schema_conformance]
+        )
+        assert "Traceback" not in response.text
+
+    given(case=schema[path][method].as_strategy())(check)()
+    assert seen
