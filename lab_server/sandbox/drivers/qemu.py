@@ -211,7 +211,7 @@ class Guest:
                 os.chown(scratch, USER, USER)
             self._process = self._spawn(scratch)
             self._started.set()
-            self._listen(self._process)
+            self._listen(self._process, scratch)
         except OSError as why:
             self._problem = why
         finally:
@@ -220,14 +220,15 @@ class Guest:
             self._started.set()
             self._said.set()
 
-    def _listen(self, process: subprocess.Popen[bytes]) -> None:
-        """Read the console to its end."""
+    def _listen(self, process: subprocess.Popen[bytes], scratch: Path) -> None:
+        """Read the console to its end. Once the guest speaks, QEMU holds its files and needs their folder no more."""
         assert process.stdout is not None
         with process.stdout as console:
             for raw in console:
                 line = raw.decode(errors="replace").strip()
                 at = line.find(SAYS)
                 if at >= 0 and not self._said.is_set():
+                    shutil.rmtree(scratch, ignore_errors=True)
                     self._word = line[at + len(SAYS) :]
                     self._said.set()
                 elif line:
