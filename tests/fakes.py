@@ -72,10 +72,10 @@ class PtyTerminal:
 
 
 class PtySandbox:
-    def __init__(self, id: str, labels: Mapping[str, str]) -> None:
+    def __init__(self, id: str, labels: Mapping[str, str], place: Path | None = None) -> None:
         self.id = id
         self.labels: Mapping[str, str] = dict(labels)
-        self.home = Path(tempfile.mkdtemp(prefix=f"labs-{id}-"))
+        self.home = Path(tempfile.mkdtemp(prefix=f"labs-{id}-", dir=place))
         (self.home / ".bashrc").write_text(RC)
         self.terminals: list[PtyTerminal] = []
         self.gone = False
@@ -112,6 +112,9 @@ class PtyDriver:
     def __init__(self, config: DriverConfig | None = None) -> None:
         self.sandboxes: dict[str, PtySandbox] = {}
         self.created: list[str] = []
+        self._place = config.data if config else None
+        if self._place:
+            self._place.mkdir(parents=True, exist_ok=True)
 
     def start(self) -> None:
         pass
@@ -124,7 +127,7 @@ class PtyDriver:
 
     def create(self, id: str, spec: SandboxSpec, labels: Mapping[str, str]) -> PtySandbox:
         self.created.append(id)
-        sandbox = self.sandboxes[id] = PtySandbox(id, labels)
+        sandbox = self.sandboxes[id] = PtySandbox(id, labels, self._place)
         return sandbox
 
     def close(self) -> None:

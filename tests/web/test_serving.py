@@ -156,7 +156,7 @@ def test_the_end_leaves_nothing(serving: Serving) -> None:
         assert serving.process.wait(PATIENCE) == 0
     assert all(gone(pid) for pid in pids)
     assert not (serving.data / "run" / "spawner.sock").exists()
-    assert not list(Path("/tmp").glob(f"labs-{known.sandbox}-*"))  # type: ignore[attr-defined]
+    assert not list((serving.data / "sandboxes").iterdir())
 
 
 def test_a_killed_supervisor_takes_everything_with_it(serving: Serving) -> None:
