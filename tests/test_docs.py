@@ -1,0 +1,75 @@
+"""The documentation against the code: what a reader may look up is there, and what is there exists."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import typer.main
+
+from lab_server import cli
+from lab_server.errors import LabError
+from lab_server.sandbox.drivers import DRIVERS
+from lab_server.settings import ROOT, Settings
+from lab_server.web import protocol
+
+DOCS = ROOT / "docs"
+
+
+def text(name):
+    return (DOCS / name).read_text()
+
+
+def every(kind):
+    yield kind
+    for child in kind.__subclasses__():
+        yield from every(child)
+
+
+@pytest.mark.parametrize("name", sorted(Settings.model_fields))
+def test_every_setting_is_documented_with_its_default(name):
+    page = text("self-hosting/index.md")
+    (row,) = [line for line in page.split("\n") if line.startswith(f"| `LABS_{name.upper()}`")]
+    default = Settings.model_fields[name].default
+    shown = f"{default:g}" if isinstance(default, int | float) else default
+    if isinstance(shown, str):
+        assert f"`{shown}`" in row
+
+
+def test_no_setting_is_documented_that_is_not_there():
+    named = set(re.findall(r"LABS_([A-Z_]+)", text("self-hosting/index.md")))
+    known = {name.upper() for name in Settings.model_fields} | {"PYTHON"}
+    assert named <= known, named - known
+
+
+@pytest.mark.parametrize("name", sorted(typer.main.get_command(cli.app).commands))
+def test_every_command_is_documented(name):
+    pages = (ROOT / "README.md").read_text() + "".join(file.read_text() for file in DOCS.rglob("*.md"))
+    assert f"labs {name}" in pages
+
+
+@pytest.mark.parametrize("name", sorted(DRIVERS))
+def test_every_driver_is_documented(name):
+    assert f"`{name}`" in text("develop/sandbox.md")
+
+
+@pytest.mark.parametrize("kind", [*protocol.SERVER_MESSAGES, *protocol.CLIENT_MESSAGES])
+def test_every_message_is_documented(kind):
+    assert f'"type": "{kind}"' in text("develop/protocol.md")
+
+
+@pytest.mark.parametrize("kind", sorted(set(every(LabError)), key=lambda kind: kind.code), ids=lambda kind: kind.code)
+def test_every_error_code_is_documented(kind):
+    assert f"`{kind.code}`" in text("develop/errors.md")
+
+
+def test_every_script_the_docs_name_is_there():
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")]
+    named = {name for page in pages for name in re.findall(r"\bscripts/([a-z-]+)", page.read_text())}
+    assert {name for name in named if not (ROOT / "scripts" / name).exists()} == set()
+
+
+def test_every_picture_is_there():
+    for page in [ROOT / "README.md", *DOCS.rglob("*.md")]:
+        for target in re.findall(r"!\[[^\]]*\]\(([^)\s]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
