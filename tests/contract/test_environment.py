@@ -182,5 +182,7 @@ def test_starting_and_ending_many_leaves_nothing(spawner):
     for _ in range(4):
         with spawner.sandbox() as id, spawner.shell(id) as shell:
             shell.ask("true")
-    assert held() == before
+    after = held()  # a connection that is still closing may have been counted before, never after
+    assert after[0] <= before[0]
+    assert after[1] == before[1]
     assert not list((spawner.place / "data").iterdir())

@@ -48,7 +48,7 @@ def crossing(tmp_path):
     threading.Thread(target=_serve, args=(relay, listener), daemon=True).start()
     driver = VmDriver(DriverConfig(tmp_path, tmp_path, tmp_path, tmp_path))
     driver._port, driver._token = listener.getsockname()[1], TOKEN
-    driver._guest = LivingGuest()
+    driver._guest = LivingGuest()  # type: ignore[assignment]
     yield driver
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
