@@ -1,0 +1,269 @@
+"""Who is measured: servers that put a shell behind a websocket, each with the way its clients speak.
+
+Knows how each is started, what a connection to it is, and which processes are the server (shells are not). Doesn't know measurements.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import importlib.util
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.process import free_port
+from bench.socket_client import BINARY, TEXT, Connection
+from lab_server.lessons import catalog
+from lab_server.settings import ROOT, Settings
+from lab_server.web.protocol import ACK_EVERY
+
+START_WITHIN = 30.0  # seconds
+PROMPT = b"$ "
+
+
+class Terminal:
+    """A connection with a shell that has prompted. `type` sends keys as this peer's page would."""
+
+    def __init__(self, connection: Connection, kind: int, encode: Callable[[bytes], bytes]) -> None:
+        self.connection = connection
+        self._kind, self._encode = kind, encode
+
+    def type(self, keys: bytes) -> None:
+        self.connection.send(self._kind, self._encode(keys))
+
+    def until(self, mark: bytes, within: float = 60.0) -> float:
+        return self.connection.until(mark, within)
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+class Peer:
+    """One server. `connect` gives a new terminal; `pids` are the processes whose cost is the server's."""
+
+    name = ""
+    path = "/terminal"
+    kind = TEXT
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.port = 0
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def pids(self) -> list[int]:
+        return [process.pid for process in self.processes]
+
+    def lacking(self) -> str:
+        """Why this peer can't be measured here, or ""."""
+        return ""
+
+    def argv(self) -> list[str]:
+        raise NotImplementedError
+
+    def start(self) -> None:
+        self.port = free_port()
+        self.run(self.argv())
+        self._wait()
+
+    def run(self, argv: Sequence[str], fds: tuple[int, ...] = ()) -> None:
+        env = os.environ | {"PS1": "$ ", "TERM": "xterm-256color", "HISTFILE": "/dev/null"}
+        with (self.place / f"{self.name}.log").open("ab") as log:
+            self.processes.append(
+                subprocess.Popen(argv, cwd=ROOT, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL, pass_fds=fds)
+            )
+
+    def _wait(self) -> None:
+        until = time.monotonic() + START_WITHIN
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                if time.monotonic() > until or self.processes[-1].poll() is not None:
+                    said = (self.place / f"{self.name}.log").read_text(errors="replace")[-500:]
+                    raise RuntimeError(f"{self.name} did not start: {said}") from None
+                time.sleep(0.02)
+
+    def encode(self, keys: bytes) -> bytes:
+        return keys
+
+    def greet(self, connection: Connection) -> None:
+        """What a client says first."""
+
+    def connect(self) -> Terminal:
+        connection = Connection(self.port, self.path, {})
+        self.greet(connection)
+        connection.until(PROMPT, START_WITHIN)
+        return Terminal(connection, self.kind, self.encode)
+
+    def stop(self) -> None:
+        for process in reversed(self.processes):
+            process.terminate()
+        for process in reversed(self.processes):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+                continue
+            process.kill()
+            process.wait()
+
+
+class Naive(Peer):
+    name = "naive"
+
+    def argv(self) -> list[str]:
+        return [sys.executable, "-m", "bench.servers.naive", str(self.port)]
+
+
+class Terminado(Peer):
+    name = "terminado"
+
+    def lacking(self) -> str:
+        return "" if importlib.util.find_spec("terminado") else "terminado is not installed: pip install terminado"
+
+    def argv(self) -> list[str]:
+        return [sys.executable, "-m", "bench.servers.terminado_server", str(self.port)]
+
+    def encode(self, keys: bytes) -> bytes:
+        return json.dumps(["stdin", keys.decode()]).encode()
+
+
+class Ttyd(Peer):
+    name = "ttyd"
+    path = "/ws"
+    kind = BINARY
+
+    def lacking(self) -> str:
+        return "" if shutil.which("ttyd") else "ttyd is not on the PATH (it is not in Debian)"
+
+    def argv(self) -> list[str]:
+        ttyd = shutil.which("ttyd") or "ttyd"
+        return [ttyd, "-W", "-i", "127.0.0.1", "-p", str(self.port), "-d", "0", "bash", "--norc", "--noprofile"]
+
+    def encode(self, keys: bytes) -> bytes:
+        return b"0" + keys
+
+    def connect(self) -> Terminal:
+        connection = Connection(self.port, self.path, {"Sec-WebSocket-Protocol": "tty"})
+        connection.send(BINARY, b'{"AuthToken":"","columns":80,"rows":24}')
+        connection.until(PROMPT, START_WITHIN)
+        return Terminal(connection, self.kind, self.encode)
+
+
+class Ours(Peer):
+    """The web process and the spawner as `labs serve` runs them; only the driver is the tests' plain PTY.
+
+    Each terminal is another learner's, with a sandbox of its own.
+    """
+
+    name = "ours"
+    kind = BINARY
+
+    def start(self) -> None:
+        settings = Settings(data=self.place / "data", sockets=1000, address_sockets=10000)
+        settings.web_data.mkdir(parents=True, exist_ok=True)
+        settings.socket.parent.mkdir(parents=True, exist_ok=True)
+        settings.site.is_dir() or settings.site.mkdir()
+        self.run([sys.executable, "-m", "bench.servers.pty_spawner", str(settings.socket)])
+        with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+            self.port = int(listener.getsockname()[1])
+            file = self.place / "web.json"
+            file.write_text(settings.model_copy(update={"port": self.port}).model_dump_json())
+            argv = [sys.executable, "-P", "-m", "lab_server.web", "--settings", str(file)]
+            argv += ["--parent", str(os.getpid()), "--listener", str(listener.fileno())]
+            self.run(argv, (listener.fileno(),))
+        lesson = catalog.load(ROOT).lessons[0]
+        self._lesson, self._session = lesson.id, lesson.sessions[0]
+        until = time.monotonic() + START_WITHIN
+        while True:
+            status = self.call(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30), "GET", "/readyz")[0]
+            if status == 200:
+                return
+            if time.monotonic() > until:
+                raise RuntimeError(f"the server did not get ready: see {self.place}")
+            time.sleep(0.05)
+
+    def call(
+        self, connection: http.client.HTTPConnection, method: str, path: str, cookie: str = "", body: Any = None
+    ) -> tuple[int, Any, str]:
+        headers = {"Origin": f"http://127.0.0.1:{self.port}", "Content-Type": "application/json"}
+        if cookie:
+            headers["Cookie"] = cookie
+        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+        answer = connection.getresponse()
+        found = answer.read()
+        given = (answer.getheader("Set-Cookie") or "").partition(";")[0]
+        return answer.status, json.loads(found or b"null"), given or cookie
+
+    def sandbox(self) -> tuple[str, str]:
+        """A new learner's: (cookie, id), ready."""
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as http_:
+            _, _, cookie = self.call(http_, "GET", "/api/me")
+            _, made, _ = self.call(http_, "POST", "/api/sandboxes", cookie, {"lesson": self._lesson})
+            until = time.monotonic() + START_WITHIN
+            while made.get("state") != "ready":
+                if time.monotonic() > until or "id" not in made:
+                    raise RuntimeError(f"no sandbox: {made}")
+                time.sleep(0.01)
+                made = self.call(http_, "GET", f"/api/sandboxes/{made['id']}", cookie)[1]
+            return cookie, str(made["id"])
+
+    def connect(self) -> Terminal:
+        cookie, id_ = self.sandbox()
+        path = f"/api/sandboxes/{id_}/terminals/{self._session}?cols=80&rows=24&client=bench"
+        connection = Connection(self.port, path, {"Cookie": cookie})
+        Acknowledger(connection)
+        connection.until(PROMPT, START_WITHIN)
+        return Terminal(connection, self.kind, self.encode)
+
+
+class Acknowledger:
+    """What the page does: tells every 64 KiB how far it has got."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._offset = self._told = 0
+        self._text = b""
+        connection.hear = self._hear
+
+    def _hear(self, kind: int, piece: memoryview, last: bool) -> None:
+        if kind == TEXT:
+            self._text += bytes(piece)
+            if last:
+                message, self._text = json.loads(self._text), b""
+                if message["type"] in ("hello", "gap"):
+                    self._offset = self._told = int(message["output"])
+            return
+        self._offset += len(piece)
+        if self._offset - self._told >= ACK_EVERY:
+            self._told = self._offset
+            self._connection.send(TEXT, b'{"type":"ack","output":%d}' % self._offset)
+
+
+@contextlib.contextmanager
+def running(place: Path, kinds: Sequence[type[Peer]]) -> Iterator[tuple[dict[str, Peer], dict[str, str]]]:
+    """All that can be, started: (peers by name, why each other one is not there)."""
+    up: dict[str, Peer] = {}
+    not_here: dict[str, str] = {}
+    try:
+        for kind in kinds:
+            folder = place / kind.name
+            folder.mkdir()
+            peer = kind(folder)
+            if why := peer.lacking():
+                not_here[kind.name] = why
+                continue
+            up[kind.name] = peer
+            peer.start()
+        yield up, not_here
+    finally:
+        for peer in up.values():
+            peer.stop()

@@ -1,0 +1,58 @@
+"""What processes cost, as the kernel counts it: /proc/PID/stat and smaps_rollup (proc(5)).
+
+Knows pids. Doesn't know whose they are.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """User and system time of these processes so far, in seconds; in steps of 10 ms."""
+    total = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / TICK
+
+
+def memory_kib(pids: Iterable[int], key: str = "Pss") -> int:
+    """Memory of these processes in KiB. "Pss" counts a page that n processes share as 1/n of a page in each."""
+    total = 0
+    for pid in pids:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith(f"{key}:"):
+                total += int(line.split()[1])
+    return total
+
+
+def command(pid: int) -> str:
+    """The name of its program; "" when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def in_cgroup(name: str) -> list[int]:
+    """The processes with this word in the path of one of their cgroups."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if name in (entry / "cgroup").read_text():
+                found.append(int(entry.name))
+        except OSError:
+            continue  # it ended meanwhile
+    return sorted(found)
+
+
+def free_port() -> int:
+    """A loopback port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
