@@ -27,7 +27,7 @@ PARTS = ("vmlinuz", "initrd.gz", "probe.gz", "root.ext4", "scratch.ext4")
 RECEIVE_BUFFER = 64 * 1024  # bytes of a terminal's output under way: what Ctrl-C waits for
 SEGMENT = 1400  # bytes; with the 64 KiB of the loopback device, the kernel lets QEMU's end hold 4 MiB of old output
 ATTEMPTS = 3  # another process can take the port between our look and QEMU's
-PATIENCE = 30.0  # seconds for a verb; making a sandbox gets more
+PATIENCE = 60.0  # seconds for a verb; making a sandbox gets more
 
 # In the guest. busybox init starts both again should one end, but a spawner that ended took its sandboxes along.
 INITTAB = b"::respawn:/run/labs/start-spawner\n::respawn:/run/labs/start-relay\n::ctrlaltdel:/bin/true\n"
@@ -210,7 +210,7 @@ class VmTerminal:
     def status(self) -> int | None:
         if self._code is None:
             try:
-                told = self._driver.ask("status", **self._where, timeout=5.0)
+                told = self._driver.ask("status", **self._where, timeout=20.0)
                 if not told["alive"]:
                     self._code = 255 if told["code"] is None else int(told["code"])
             except NotFound:

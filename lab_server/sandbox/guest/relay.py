@@ -75,7 +75,7 @@ class Relay:
             elif verb == "run":
                 self._run(connection, request)
             else:
-                reply, fds = self._client.call(verb, timeout=PATIENT.get(verb, 30.0), **request)
+                reply, fds = self._client.call(verb, timeout=PATIENT.get(verb, 60.0), **request)
                 rpc.close_all(fds)
                 _say(connection, {"ok": reply})
                 connection.close()
