@@ -12,7 +12,8 @@ from typing import Any
 
 from bench import echo, flood, idle, throughput
 from bench.figures import Figure
-from bench.peers import Naive, Ours, Peer, Terminado, Ttyd, running
+from bench.ours import Ours
+from bench.peers import Naive, Peer, Terminado, Ttyd, running
 from bench.stats import against, percentile, spread
 
 ROUNDS = 5
@@ -36,7 +37,7 @@ def measure(tell: Tell) -> list[Figure]:
 
 
 def _versus(rounds: Rounds) -> str:
-    """"ours/terminado 1.8 (1.6–1.9)" for each peer."""
+    """ "ours/terminado 1.8 (1.6–1.9)" for each peer."""
     said = [
         f"ours/{name} {r['median']:.2f} ({r['low']:.2f}–{r['high']:.2f})" for name, r in against(rounds, "ours").items()
     ]
@@ -47,8 +48,14 @@ def _figure(name: str, unit: str, rounds: Rounds, sense: str, **given: Any) -> F
     detail = {peer: spread(values) | {"rounds": values} for peer, values in rounds.items()}
     others = ", ".join(f"{peer} {statistics.median(values):.3g}" for peer, values in rounds.items() if peer != "ours")
     return Figure(
-        PART, name, statistics.median(rounds["ours"]), unit, sense=sense, note=f"{others}; {_versus(rounds)}",
-        detail=detail, **given,
+        PART,
+        name,
+        statistics.median(rounds["ours"]),
+        unit,
+        sense=sense,
+        note=f"{others}; {_versus(rounds)}",
+        detail=detail,
+        **given,
     )
 
 
@@ -124,6 +131,14 @@ def _stalled(peers: dict[str, Peer], place: Path, tell: Tell) -> list[Figure]:
     name = f"Nobody reads, `yes` for {flood.STALL:.0f} s"
     interrupt = flood.PATIENCE * 1e3 if ours.interrupt is None else ours.interrupt
     return [
-        Figure(PART, f"{name}: server grows", ours.growth, "MiB", 4, note=f"{grown}; no more than a ring and buffers", detail=detail),
+        Figure(
+            PART,
+            f"{name}: server grows",
+            ours.growth,
+            "MiB",
+            4,
+            note=f"{grown}; no more than a ring and buffers",
+            detail=detail,
+        ),
         Figure(PART, f"{name}: then Ctrl-C", interrupt, "ms", 100, note=keys),
     ]

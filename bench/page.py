@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bench.figures import Figure
-from bench.peers import Ours
+from bench.ours import Ours
 from lab_server.build.site import build_site
 from lab_server.errors import BuildFailed, LabError, Missing
 from lab_server.lessons import catalog
@@ -89,7 +89,7 @@ def measure(tell: Tell) -> list[Figure]:
 
 
 def _lesson(browser: Any, url: str, title: str) -> list[Figure]:
-    """Loaded and quiet; then, by a click on its first Run, until the terminal's websocket is open."""
+    """Loaded and quiet; then, by a click on the first Run that a plain PTY can serve, until the terminal's websocket is open."""
     context = browser.new_context()
     page = context.new_page()
     transfers = Transfers(context.new_cdp_session(page))
@@ -97,8 +97,7 @@ def _lesson(browser: Any, url: str, title: str) -> list[Figure]:
     loaded = transfers.kb
     page.locator('.lab-step:not([data-needs]) [data-action="run"]').first.click(timeout=WITHIN)
     # not wait_for_function: the page's own policy forbids evaluating text
-    try: page.locator(".lab-dock .xterm-screen").first.wait_for(timeout=8000)
-    except Exception: page.screenshot(path="/tmp/bx/page.png"); print(page.locator(".lab-dock").inner_html()[:1500]); raise
+    page.locator(".lab-dock .xterm-screen").first.wait_for(timeout=WITHIN)
     until = 100
     while not transfers.stopped and until:
         page.wait_for_timeout(100)

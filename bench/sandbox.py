@@ -39,8 +39,7 @@ def measure(tell: Tell) -> list[Figure]:
         tell(f"sandbox: {ROUNDS} rounds, created and bare")
         limits = running.client.info()["capabilities"]["limits"]
         created, bare, prompts = _rounds(running)
-        figures = [*_starts(created, bare, limits), _prompt(prompts), *_memory(running)]
-    return figures
+        return [*_starts(created, bare, limits), _prompt(prompts), *_memory(running)]
 
 
 def _id() -> str:
@@ -118,13 +117,18 @@ def _starts(created: list[float], bare: list[float], limits: bool) -> list[Figur
     each = ratios(created, bare)
     detail = {"created_ms": created, "bare_ms": bare, "ratios": each}
     found = spread(each)
-    note = f"median of {len(each)} rounds, {found['low']:.2f}–{found['high']:.2f}; bare {statistics.median(bare):.0f} ms"
+    note = (
+        f"median of {len(each)} rounds, {found['low']:.2f}–{found['high']:.2f}; bare {statistics.median(bare):.0f} ms"
+    )
     if not limits:
         note += "; hybrid cgroups: neither has limits to set"
     return [
         Figure(PART, "Cold sandbox / bare crun run", found["median"], "×", 2, note=note, detail=detail),
         Figure(
-            PART, "Cold sandbox, asked for to ready", statistics.median(created), "ms",
+            PART,
+            "Cold sandbox, asked for to ready",
+            statistics.median(created),
+            "ms",
             note=f"95th percentile {percentile(created, 0.95):.0f} ms",
         ),
     ]
@@ -164,5 +168,11 @@ def _memory(running: Running) -> list[Figure]:
         f"PSS on the host ({names}), {TOGETHER} sandboxes up; {written:.0f} KiB of it written by it alone. A lone one: {alone / 1024:.2f}. "
         f"Its shell: {shell / 1024:.2f} more. The spawner: {spawner_each:.0f} KiB a sandbox. Kernel memory is in the guest's figure only"
     )
-    detail = {"alone_kib": alone, "idle_kib": idle, "written_kib": written, "shell_kib": shell, "spawner_kib": spawner_each}
+    detail = {
+        "alone_kib": alone,
+        "idle_kib": idle,
+        "written_kib": written,
+        "shell_kib": shell,
+        "spawner_kib": spawner_each,
+    }
     return [Figure(PART, "Memory of an idle sandbox beyond its shell", idle / 1024, "MiB", 2, note=note, detail=detail)]

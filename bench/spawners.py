@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from bench.process import memory_kib
 from lab_server import supervise
 from lab_server.errors import Missing
 from lab_server.sandbox.client import SpawnerClient
-from lab_server.settings import Settings, load
+from lab_server.settings import load
 
 BUILT = ("images", "guest")
 WITHIN = 180.0  # seconds
@@ -70,10 +70,10 @@ def folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def spawner(driver: str, told: Sequence[str] = ()) -> Iterator[Running]:
+def spawner(driver: str) -> Iterator[Running]:
     """Raises LabError when the driver can't get ready."""
     with folder() as place:
-        settings = Settings(data=place)
+        settings = load(data=place)
         run = settings.socket.parent
         run.mkdir(parents=True)
         config = supervise.spawner_config(settings, driver, "it is measured", [], {}, run)

@@ -48,7 +48,7 @@ async def terminal(socket: WebSocket) -> None:
         loop.remove_reader(fd)
         os.close(fd)
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        os.waitpid(pid, 0)  # noqa: ASYNC222 - it was killed
 
 
 if __name__ == "__main__":

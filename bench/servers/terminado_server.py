@@ -7,7 +7,10 @@ import sys
 
 import tornado.ioloop
 import tornado.web
-from terminado import TermSocket, UniqueTermManager
+from terminado import (  # type: ignore[import-not-found,attr-defined,unused-ignore]
+    TermSocket,
+    UniqueTermManager,
+)
 
 logging.basicConfig(level=logging.ERROR)
 manager = UniqueTermManager(shell_command=["bash", "--norc", "--noprofile"])
