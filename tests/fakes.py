@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import select
 import shutil
 import signal
 import struct
@@ -36,12 +37,13 @@ bind 'set enable-bracketed-paste off'
 
 
 class PtyTerminal:
-    def __init__(self, home: Path, columns: int, rows: int) -> None:
+    def __init__(self, home: Path, session: str, columns: int, rows: int) -> None:
         self.fd, slave = pty.openpty()
         os.set_inheritable(self.fd, False)
         self.resize(columns, rows)
         argv = ["bash", "--noprofile", "--rcfile", str(home / ".bashrc"), "-i"]
         env = {"HOME": str(home), "PATH": os.environ["PATH"], "TERM": "xterm-256color", "LANG": "C.UTF-8"}
+        env["LABS_SESSION"] = session
 
         def control() -> None:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -83,16 +85,31 @@ class PtySandbox:
     def terminal(self, session: str, columns: int, rows: int) -> PtyTerminal:
         if self.gone:
             raise SandboxFailed("The sandbox is gone.", "Start a new one.")
-        terminal = PtyTerminal(self.home, columns, rows)
+        terminal = PtyTerminal(self.home, session, columns, rows)
         self.terminals.append(terminal)
         return terminal
 
     def run(self, argv: Sequence[str], fds: tuple[int, int, int], asker: int = -1) -> int:
         try:
-            process = subprocess.Popen(argv, stdin=fds[0], stdout=fds[1], stderr=fds[2], cwd=self.home)
+            process = subprocess.Popen(
+                argv,
+                stdin=fds[0],
+                stdout=fds[1],
+                stderr=fds[2],
+                cwd=self.home,
+                env=os.environ | {"HOME": str(self.home)},
+            )
         except OSError as why:
             os.write(fds[2], f"{argv[0]}: {why.strerror}\n".encode())
             return 127
+        ended = os.pidfd_open(process.pid)
+        watched = select.poll()
+        watched.register(ended, select.POLLIN)
+        if asker >= 0:
+            watched.register(asker, select.POLLRDHUP | select.POLLHUP)
+        if not any(fd == ended for fd, _ in watched.poll()):
+            process.kill()
+        os.close(ended)
         code = process.wait()
         return 128 - code if code < 0 else code
 

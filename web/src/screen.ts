@@ -78,7 +78,7 @@ export class XtermScreen implements Screen {
   }
 
   async open(parent: HTMLElement): Promise<void> {
-    const fonts = Promise.allSettled(["", "bold "].map((weight) => document.fonts.load(`${weight}${FONT_SIZE}px ${FONT}`)));
+    const fonts = document.fonts.load(`${FONT_SIZE}px ${FONT}`).catch(() => []);
     await Promise.race([fonts, new Promise((late) => setTimeout(late, FONTS_WITHIN))]);
     this.term.open(parent);
     this.term.textarea?.setAttribute("aria-label", `Terminal ${this.name}. Press Escape twice to leave it.`);
