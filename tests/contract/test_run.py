@@ -2,6 +2,7 @@
 
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 from lab_server.sandbox import rpc
 
@@ -40,4 +41,16 @@ def test_a_command_nobody_waits_for_is_killed(spawner, sandbox):
         assert os.read(read, 100) == b"started\n"
     assert os.read(read, 100) == b""  # every holder of the pipe's other end is gone
     os.close(read)
+    os.close(null)
+
+
+def test_a_command_whose_reader_has_left_ends(spawner, sandbox):
+    read, write = os.pipe()
+    null = os.open("/dev/null", os.O_RDWR)
+    with ThreadPoolExecutor(1) as asker:
+        code = asker.submit(spawner.client.run, sandbox, ["yes"], (null, write, null))
+        assert os.read(read, 2) == b"y\n"
+        os.close(write)
+        os.close(read)
+        assert code.result(timeout=60) == 141
     os.close(null)

@@ -15,6 +15,8 @@ import { Step } from "./step";
 
 const FAILED_TO_LOAD: RunResult = { kind: "refused", why: "The terminal could not be loaded: reload the page." };
 
+const JUDGE_AGAIN = 2000; // ms, while the host is still starting
+
 export class Blocks {
   private readonly under = new Map<Step, { abort: AbortController; typed: boolean }>();
   private me: Promise<Me> | null = null;
@@ -68,6 +70,12 @@ export class Blocks {
     const me = await this.me.catch(() => null);
     if (!me) {
       this.me = null; // no server: said when something is clicked
+      return;
+    }
+    if (!me.host.ready) {
+      // what it can do is not known yet, which is not a no
+      this.me = null;
+      setTimeout(() => block.isConnected && void this.judge(block, steps), JUDGE_AGAIN);
       return;
     }
     let said = "";

@@ -12,6 +12,8 @@ export interface StepActions {
 }
 
 const COPIED_FOR = 1500; // ms
+const HEADER = 64; // px that the site keeps at the top
+const GAP = 12; // px between a step and the dock
 
 export class Step {
   readonly session: string;
@@ -55,6 +57,7 @@ export class Step {
   running(since: number): void {
     this.show({ state: "running", words: "running…" });
     this.busy(true);
+    this.clearOfDock();
     const tick = (): void => {
       this.clock.textContent = duration((performance.now() - since) / 1000);
     };
@@ -67,6 +70,15 @@ export class Step {
     this.element.dataset.state = state;
     this.status.replaceChildren(words, ...(state === "running" ? [" ", this.clock] : []));
     if (state !== "waiting" && state !== "running") this.busy(false);
+  }
+
+  /** The dock at the bottom may lie over the step that was just run: bring it into what is left of the window. */
+  private clearOfDock(): void {
+    const dock = document.querySelector(".lab-dock:not([hidden])")?.getBoundingClientRect();
+    const own = this.element.getBoundingClientRect();
+    if (!dock || dock.left > own.left) return; // at the right it covers nothing
+    const below = Math.min(own.bottom - dock.top, own.top - HEADER);
+    if (below > 0) window.scrollBy({ top: below + GAP });
   }
 
   /** Run stays where it is, so that a double click doesn't press Stop. */

@@ -7,7 +7,6 @@ Knows descriptors and connections. Doesn't know tokens, verbs or sandboxes.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import select
@@ -165,8 +164,10 @@ def drive(connection: socket.socket, fds: tuple[int, int, int], asker: int = -1)
             for kind, content in reader.feed(data):
                 if kind == EXIT:
                     return int(rpc.result(rpc.decode(content))["code"])
-                with contextlib.suppress(BrokenPipeError):
+                try:
                     _write(stdout if kind == STDOUT else stderr, content)
+                except BrokenPipeError:
+                    return 128 + 13  # its reader has left: the command ends as SIGPIPE would end it (pipe(7))
     except OSError as why:
         raise SandboxFailed(f"The connection to the guest broke: {why.strerror}.", "Try again.") from why
 
