@@ -6,23 +6,28 @@ usage), never a traceback. Doesn't know how anything is done.
 
 from __future__ import annotations
 
+import json
 import os
-import secrets
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from lab_server import __version__, settings
-from lab_server.errors import LabError, NotFound, SpawnerGone
+from lab_server.errors import Conflict, LabError, SpawnerGone
 from lab_server.sandbox.client import SpawnerClient
 from lab_server.settings import ROOT, Settings
+
+if TYPE_CHECKING:
+    from lab_server.lessons.catalog import Catalog
 
 HELP = f"""A course you can run: lessons about containers whose every block runs live.
 
@@ -174,14 +179,12 @@ def build(
 
 
 @contextmanager
-def _sandbox(chosen: Settings, lesson: str | None) -> Iterator[tuple[SpawnerClient, str]]:
-    """A fresh sandbox, gone at the end: of the spawner that serves this LABS_DATA, else of one of our own."""
+def _spawner(chosen: Settings, courses: Catalog) -> Iterator[SpawnerClient]:
+    """The spawner that serves this LABS_DATA, else one of our own that ends with us."""
     from lab_server import supervise
     from lab_server.lessons import catalog
     from lab_server.sandbox import host as hosts
 
-    courses = catalog.load(ROOT)
-    template = courses.lesson(lesson).template if lesson else catalog.DEFAULT_TEMPLATE
     client = SpawnerClient(chosen.socket)
     try:
         client.info()
@@ -189,22 +192,22 @@ def _sandbox(chosen: Settings, lesson: str | None) -> Iterator[tuple[SpawnerClie
         choice = hosts.choose(chosen.driver)
         _prepare(chosen, choice.driver, False, Console(stderr=True), with_site=False)
         own = supervise.private_spawner(chosen, choice.driver, choice.reason, catalog.templates(courses), _note)
-        with own as client, _made(client, template) as id:
-            yield client, id
+        with own as client:
+            yield client
         return
-    with _made(client, template) as id:
-        yield client, id
+    yield client
 
 
 @contextmanager
-def _made(client: SpawnerClient, template: str) -> Iterator[str]:
-    id = secrets.token_hex(8)
-    try:
-        client.create(id, template, {"for": "labs"})
-        yield id
-    finally:
-        with suppress(SpawnerGone, NotFound):  # it went with its spawner
-            client.destroy(id)
+def _sandbox(chosen: Settings, lesson: str | None) -> Iterator[tuple[SpawnerClient, str]]:
+    """A fresh sandbox, gone at the end."""
+    from lab_server import verify as verifying
+    from lab_server.lessons import catalog
+
+    courses = catalog.load(ROOT)
+    template = courses.lesson(lesson).template if lesson else catalog.DEFAULT_TEMPLATE
+    with _spawner(chosen, courses) as client, verifying.made(client, template) as id:
+        yield client, id
 
 
 @app.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -235,6 +238,68 @@ def shell(lesson: Lesson = None, driver: Driver = None, data: Data = None) -> No
     with _sandbox(settings.load(driver=driver, data=data), lesson) as (client, id):
         code = shells.run(client, id)
     raise typer.Exit(code)
+
+
+@app.command()
+def verify(
+    pages: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PATH]…", help="Pages of lessons, or folders of them; all when left out."),
+    ] = None,
+    driver: Driver = None,
+    data: Data = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write the results as JSON to standard output.")] = False,
+    update: Annotated[
+        bool, typer.Option("--update", help="Write what failing steps really print into their pages, to be reviewed.")
+    ] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Seconds a step may take (60; 180 with the vm driver).", show_default=False),
+    ] = None,
+) -> None:
+    """Run every step of every lesson, typed into terminals of fresh sandboxes, and compare with what the pages say.
+
+    Exit status 1 when anything differs, hangs or can't be run; steps that this host can't run are skipped, and named.
+    """
+    from lab_server import verify as verifying
+    from lab_server.lessons import catalog
+    from lab_server.lessons import verify as verdicts
+
+    chosen = settings.load(driver=driver, data=data)
+    courses = catalog.load(ROOT)
+    lessons = verdicts.choose(courses, [_within(page) for page in pages or []])
+    began, errors = time.monotonic(), Console(stderr=True)
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    with _spawner(chosen, courses) as client:
+        info = client.info()
+        name = str(info["driver"])
+        if driver not in (None, "auto", name):
+            raise Conflict(
+                f"The course is being served with the driver {name}, not {driver}.", "Stop it, or drop --driver."
+            )
+        plans = [(lesson, verdicts.plan(lesson, info["capabilities"], name)) for lesson in lessons]
+        patience = timeout or verifying.PATIENCE.get(name, verifying.USUAL_PATIENCE)
+        with verifying.progress(errors, plans) as tell:
+            runs = verifying.Verifier(client, patience, tell).run(plans)
+    seconds, after = time.monotonic() - began, runs
+    if update:
+        updates = [verifying.update(ROOT, run) for run in runs]
+        after = [run for run, _ in updates]
+        _note(f"Written into pages: {sum(written for _, written in updates)} steps' output. Review it: git diff docs")
+    if as_json:
+        about = {key: info[key] for key in ("driver", "reason", "capabilities", "facts")}
+        report = {"version": 1, "started": started, "seconds": round(seconds, 3), "updated": update} | about
+        _tell(json.dumps(report | verdicts.as_json(after), indent=1))
+    else:
+        _tell(f"Driver: {name} ({info['reason']})\n\n{verdicts.report(after, seconds)}")
+    if not all(run.ok for run in after):
+        raise typer.Exit(1)
+
+
+def _within(page: Path) -> str:
+    """A path as it is named below the repository, or as it was given where it isn't there."""
+    place = page.resolve()
+    return place.relative_to(ROOT).as_posix() if place.is_relative_to(ROOT) else str(page)
 
 
 def _told(why: LabError) -> int:

@@ -11,14 +11,19 @@ from collections.abc import Sequence
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][A-Za-z0-9]|[=>78cDEHMNOZ])")
 
 
-def plain(output: str) -> list[str]:
-    """Terminal output as lines that can be compared: no colours, no line-end blanks, runs of blanks as one, no blank ends."""
-    lines = [" ".join(line.split()) for line in _ANSI.sub("", output).replace("\r\n", "\n").split("\n")]
+def shown(output: str) -> list[str]:
+    """Terminal output as the lines a reader sees: no colours, no line-end blanks, no blank lines at either end."""
+    lines = [line.rstrip() for line in _ANSI.sub("", output).replace("\r\n", "\n").split("\n")]
     while lines and not lines[-1]:
         lines.pop()
     while lines and not lines[0]:
         lines.pop(0)
     return lines
+
+
+def plain(output: str) -> list[str]:
+    """Terminal output as lines that can be compared: as `shown`, with runs of blanks as one."""
+    return [" ".join(line.split()) for line in shown(output)]
 
 
 def matches(expected: str, actual: str) -> bool:
