@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab_server.errors import BadInput, DriverUnavailable
+from lab_server.errors import DriverUnavailable
 from lab_server.sandbox import cgroups, drivers
 
 SPARE_DISK = 6 << 30  # bytes: images, the guest and a first few sandboxes
@@ -203,6 +203,3 @@ def checks(data: Path) -> list[Check]:
         _memory(),
         *_advice(),
     ]
-
-
-__all__ = ["BadInput", "Check", "Choice", "can_install", "checks", "choose", "has_qemu"]

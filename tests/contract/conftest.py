@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from lab_server.errors import LabError, SpawnerGone
+from lab_server.errors import SpawnerGone
 from lab_server.sandbox import cgroups
 from lab_server.sandbox.client import SpawnerClient
 from tests.shell import Shell
@@ -207,6 +207,3 @@ def needs(spawner: Running) -> Callable[[str], None]:
             pytest.skip(f"{spawner.driver} has no {capability} here ({where}); the guest run covers it")
 
     return check
-
-
-__all__ = ["LabError", "Running"]
