@@ -15,14 +15,17 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench import plot
 from bench.figures import Figure, table
 from lab_server.errors import LabError
 from lab_server.settings import load
 
 PARTS = {
     "sandbox": "a cold sandbox of the crun driver against a bare crun run; memory of an idle one (root, crun)",
+    "prompt": "from the click to the shell's prompt through web, with a sandbox that is ready and without (root, crun)",
     "page": "bytes of a lesson page before and until the terminal opens (Chromium)",
-    "bridge": "output, echo, Ctrl-C and memory of a terminal against terminado and a naive bridge",
+    "bridge": "output, echo, Ctrl-C and memory of a terminal against ttyd, terminado and a naive bridge",
+    "checks": "what a task's check costs the server itself",
     "machine": "the vm driver: boot, create, prompt, memory; a second scripts/serve (QEMU)",
 }
 
@@ -30,12 +33,13 @@ PARTS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
-        description="Measures what docs/develop/performance.md states. All of it takes under six minutes.",
+        description="Measures what docs/develop/performance.md states. All of it takes about ten minutes.",
         epilog="\n".join(f"{name:9} {what}" for name, what in PARTS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"one or more of: {', '.join(PARTS)} (all)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the JSON goes (bench.json below LABS_DATA)")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw what was measured against peers")
     given = parser.parse_args(arguments)
     if unknown := sorted(set(given.parts) - set(PARTS)):
         parser.error(f"there is no part {unknown[0]!r}: {', '.join(PARTS)}")
@@ -46,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = given.json or load().data / "bench.json"
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(_record(figures, begun), indent=1, ensure_ascii=False) + "\n")
+    if given.plot:
+        given.plot.write_text(plot.svg(figures))
     print(f"\n{time.time() - begun:.0f} s on {_machine()}. All of it, with every round: {out}")
     return 1 if any(figure.met is False or figure.broke for figure in figures) else 0
 

@@ -13,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
+from lab_server.sandbox.commands import READY
 from lab_server.sandbox.crun import Crun
-from lab_server.sandbox.drivers.crun_sandbox import READY
 
 WITHIN = 60.0  # seconds
 

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from bench import echo, flood, idle, throughput
+from bench.crowd import Crowd
 from bench.figures import Figure
 from bench.ours import Ours
 from bench.peers import Naive, Peer, Terminado, Ttyd, running
-from bench.stats import against, percentile, spread
+from bench.stats import against, percentile, ratios, spread
 
-ROUNDS = 5
+ROUNDS, TURNS = 5, 15  # of keys and Ctrl-C; of output
+NEIGHBOURS, BUSY_ROUNDS = 200, 3
+STRONGEST = "ttyd"  # the peer to beat
 PART = "Bridge (plain PTY behind the real web server and spawner)"
 Tell = Callable[[str], None]
 Rounds = dict[str, list[float]]
@@ -29,6 +32,7 @@ def measure(tell: Tell) -> list[Figure]:
             note = "; ".join(f"no {peer}: {why}" for peer, why in not_here.items())
             found = _idle(peers, tell)
             found += _rounds(peers, place, tell)
+            found += _busy(peers, tell)
             found += _interrupts(peers, place, tell)
             found += _stalled(peers, place, tell)
     if note:
@@ -59,6 +63,16 @@ def _figure(name: str, unit: str, rounds: Rounds, sense: str, **given: Any) -> F
     )
 
 
+def _beats(name: str, rounds: Rounds, target: float, sense: str) -> list[Figure]:
+    """The same as a ratio to the strongest peer, which has a target; nothing where that peer is not here."""
+    if STRONGEST not in rounds:
+        return []
+    each = ratios(rounds["ours"], rounds[STRONGEST])
+    got = spread(each)
+    note = f"{got['low']:.2f}–{got['high']:.2f} in {len(each)} rounds"
+    return [Figure(PART, f"{name}, ours / {STRONGEST}", got["median"], "×", target, sense, note, {"rounds": each})]
+
+
 def _shuffled(peers: dict[str, Peer]) -> list[tuple[str, Peer]]:
     order = list(peers.items())
     random.shuffle(order)
@@ -70,10 +84,13 @@ def _idle(peers: dict[str, Peer], tell: Tell) -> list[Figure]:
     found = {name: idle.measure(peer) for name, peer in _shuffled(peers)}
     ours = found.pop("ours")
     processes = list(ours.by_process.values())
-    note = f"{processes[0]:.0f} in the spawner, {processes[1]:.0f} in web; a learner, a lease and a replay ring each. "
-    note += ", ".join(f"{name} {got.each:.0f}" for name, got in found.items())
+    note = f"{processes[1]:.1f} in web, {processes[0]:.1f} in the spawner: a learner, a lease and a sandbox each; "
+    note += f"{ours.shared:.1f} more in the ring. "
+    note += ", ".join(f"{name} {got.each:.1f}" for name, got in found.items())
     detail = {name: got.__dict__ for name, got in (found | {"ours": ours}).items()}
-    return [Figure(PART, "Server memory an idle terminal", ours.each, "KiB", note=note, detail=detail)]
+    return [
+        Figure(PART, "Server memory an idle terminal, its ring apart", ours.each, "KiB", 8, note=note, detail=detail)
+    ]
 
 
 def _rounds(peers: dict[str, Peer], place: Path, tell: Tell) -> list[Figure]:
@@ -82,22 +99,45 @@ def _rounds(peers: dict[str, Peer], place: Path, tell: Tell) -> list[Figure]:
     cost: dict[str, Rounds] = {work.name: defaultdict(list) for work in works}
     middle: Rounds = defaultdict(list)
     late: Rounds = defaultdict(list)
-    for n in range(ROUNDS):
-        tell(f"bridge: round {n + 1} of {ROUNDS}")
+    for n in range(TURNS):
+        tell(f"bridge: output, round {n + 1} of {TURNS}")
         for work in works:
             for name, peer in _shuffled(peers):
                 fast, seconds = throughput.measure(peer, work)
                 speed[work.name][name].append(fast)
                 cost[work.name][name].append(seconds)
-        for name, peer in _shuffled(peers):
-            took = echo.measure(peer)
+    for n in range(ROUNDS):
+        tell(f"bridge: echo, round {n + 1} of {ROUNDS}")
+        for name, took in echo.race(peers).items():
             middle[name].append(percentile(took, 0.5))
             late[name].append(percentile(took, 0.95))
     figures = [_figure(f"`{w.name}`: output", "MB/s", speed[w.name], "least") for w in works]
     figures += [_figure(f"`{w.name}`: server CPU for 100 MB", "s", cost[w.name], "most") for w in works]
     figures.append(_figure("Echo of a key, median", "µs", middle, "most"))
     figures.append(_figure("Echo of a key, 95th percentile", "µs", late, "most"))
-    return figures
+    for work in works:
+        figures += _beats(f"`{work.name}`: output", speed[work.name], 1.0, "least")
+        figures += _beats(f"`{work.name}`: server CPU a byte", cost[work.name], 0.85, "most")
+    return figures + _beats("Echo of a key, median", middle, 1.0, "most")
+
+
+def _busy(peers: dict[str, Peer], tell: Tell) -> list[Figure]:
+    middle: Rounds = defaultdict(list)
+    late: Rounds = defaultdict(list)
+    for n in range(BUSY_ROUNDS):
+        for name, peer in _shuffled(peers):
+            tell(f"bridge: echo beside {NEIGHBOURS} busy terminals, round {n + 1} of {BUSY_ROUNDS} ({name})")
+            with Crowd(peer, NEIGHBOURS) as crowd:
+                crowd.busy()
+                took = echo.measure(peer)
+            middle[name].append(percentile(took, 0.5))
+            late[name].append(percentile(took, 0.95))
+    what = f"Echo of a key beside {NEIGHBOURS} busy terminals"
+    return [
+        _figure(f"{what}, median", "µs", middle, "most"),
+        _figure(f"{what}, 95th percentile", "µs", late, "most"),
+        *_beats(f"{what}, median", middle, 1.0, "most"),
+    ]
 
 
 def _interrupts(peers: dict[str, Peer], place: Path, tell: Tell) -> list[Figure]:

@@ -31,7 +31,7 @@ class Ours(Peer):
     kind = BINARY
 
     def start(self) -> None:
-        settings = load(data=self.place / "data", sockets=1000, address_sockets=10000)
+        settings = load(data=self.place / "data", sockets=1000, address_sockets=10000, sandboxes=2000)
         settings.web_data.mkdir(parents=True, exist_ok=True)
         settings.socket.parent.mkdir(parents=True, exist_ok=True)
         if not settings.site.is_dir():
@@ -80,13 +80,18 @@ class Ours(Peer):
                 made = self.call(http_, "GET", f"/api/sandboxes/{made['id']}", cookie)[1]
             return cookie, str(made["id"])
 
+    def end(self, cookie: str, id_: str) -> None:
+        """End a learner's sandbox, and with it what runs there."""
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as http_:
+            self.call(http_, "DELETE", f"/api/sandboxes/{id_}", cookie)
+
     def connect(self) -> Terminal:
         cookie, id_ = self.sandbox()
         path = f"/api/sandboxes/{id_}/terminals/{self._session}?cols=80&rows=24&client=bench"
         connection = Connection(self.port, path, {"Cookie": cookie})
         Acknowledger(connection)
         connection.until(PROMPT, START_WITHIN)
-        return Terminal(connection, self.kind, self.encode)
+        return Terminal(connection, self.kind, self.encode, lambda: self.end(cookie, id_))
 
 
 class Acknowledger:

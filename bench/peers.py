@@ -19,6 +19,7 @@ from pathlib import Path
 
 from bench.process import free_port
 from bench.socket_client import BINARY, TEXT, Connection
+from lab_server import privileges
 from lab_server.settings import ROOT
 
 START_WITHIN = 30.0  # seconds
@@ -26,11 +27,17 @@ PROMPT = b"$ "
 
 
 class Terminal:
-    """A connection with a shell that has prompted. `type` sends keys as this peer's page would."""
+    """A connection with a shell that has prompted. `type` sends keys as this peer's page would; `end` ends what outlives it."""
 
-    def __init__(self, connection: Connection, kind: int, encode: Callable[[bytes], bytes]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        kind: int,
+        encode: Callable[[bytes], bytes],
+        end: Callable[[], None] = lambda: None,
+    ) -> None:
         self.connection = connection
-        self._kind, self._encode = kind, encode
+        self._kind, self._encode, self._end = kind, encode, end
 
     def type(self, keys: bytes) -> None:
         self.connection.send(self._kind, self._encode(keys))
@@ -40,6 +47,7 @@ class Terminal:
 
     def close(self) -> None:
         self.connection.close()
+        self._end()
 
 
 class Peer:
@@ -75,7 +83,14 @@ class Peer:
         with (self.place / f"{self.name}.log").open("ab") as log:
             self.processes.append(
                 subprocess.Popen(
-                    argv, cwd=ROOT, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL, pass_fds=fds
+                    argv,
+                    cwd=ROOT,
+                    env=env,
+                    stdout=log,
+                    stderr=log,
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=fds,
+                    preexec_fn=privileges.go_first,  # our web process does so by itself: it shall be no advantage here
                 )
             )
 
@@ -140,7 +155,9 @@ class Ttyd(Peer):
     kind = BINARY
 
     def lacking(self) -> str:
-        return "" if shutil.which("ttyd") else "ttyd is not on the PATH (it is not in Debian)"
+        return (
+            "" if shutil.which("ttyd") else "ttyd is not on the PATH (docs/develop/performance.md says where it is had)"
+        )
 
     def argv(self) -> list[str]:
         ttyd = shutil.which("ttyd") or "ttyd"

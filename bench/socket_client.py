@@ -64,6 +64,9 @@ class Connection:
         if b" 101 " not in answer.split(b"\r\n")[0]:
             raise Gone(f"no websocket: {answer[:200]!r}")
 
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
     def send(self, kind: int, data: bytes) -> None:
         self._socket.sendall(frame(kind, data))
 
@@ -104,7 +107,8 @@ class Connection:
             if self._left == 0:
                 data = self._header(data)
                 if self._left == 0:
-                    if not self._head:  # an empty frame
+                    if not self._head:
+                        self._empty()
                         continue
                     break  # the rest of the header is to come
             piece, data = data[: self._left], data[self._left :]
@@ -129,6 +133,11 @@ class Connection:
         self._kind = have[0] & 15 or self._kind
         self._left = size
         return data[used:]
+
+    def _empty(self) -> None:
+        """A frame without a payload."""
+        if self._kind == PING:
+            self.send(PONG, b"")
 
     def _piece(self, piece: memoryview, mark: bytes) -> bool:
         if self._kind == CLOSE:

@@ -73,7 +73,7 @@ def folder() -> Iterator[Path]:
 def spawner(driver: str) -> Iterator[Running]:
     """Raises LabError when the driver can't get ready."""
     with folder() as place:
-        settings = load(data=place)
+        settings = load(data=place, warm=0)
         run = settings.socket.parent
         run.mkdir(parents=True)
         config = supervise.spawner_config(settings, driver, "it is measured", [], {}, run)

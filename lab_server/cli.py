@@ -6,28 +6,33 @@ usage), never a traceback. Doesn't know how anything is done.
 
 from __future__ import annotations
 
-import json
+import inspect
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from lab_server import __version__, settings
-from lab_server.errors import Conflict, LabError, SpawnerGone
-from lab_server.sandbox.client import SpawnerClient
+from lab_server.commands import admin, backups, new, services, top, verify
+from lab_server.commands.common import Data, Driver, Host, Install, Lesson, Port, sandbox, tell
+from lab_server.errors import LabError
 from lab_server.settings import ROOT, Settings
 
-if TYPE_CHECKING:
-    from lab_server.lessons.catalog import Catalog
+
+class Part(StrEnum):
+    """What `labs build --only` can name (builds.PARTS)."""
+
+    SITE = "site"
+    MACHINE = "machine"
+    GUEST = "guest"
+
 
 HELP = f"""A course you can run: lessons about containers whose every block runs live.
 
@@ -42,12 +47,6 @@ app = typer.Typer(
 )
 
 
-def _field(name: str) -> str:
-    field = Settings.model_fields[name]
-    default = field.default.relative_to(ROOT) if isinstance(field.default, Path) else field.default
-    return f"{field.description} (LABS_{name.upper()}; {default})"
-
-
 def _settings_help() -> str:
     """Every setting, as the environment variable it is."""
     lines = []
@@ -60,20 +59,24 @@ def _settings_help() -> str:
     return "\n\n".join(lines)
 
 
-Host = Annotated[str | None, typer.Option(help=_field("host"), show_default=False)]
-Port = Annotated[int | None, typer.Option(help=_field("port"), show_default=False)]
-Driver = Annotated[str | None, typer.Option(help=_field("driver"), show_default=False)]
-Data = Annotated[Path | None, typer.Option(help=_field("data"), show_default=False)]
-Install = Annotated[
-    bool, typer.Option("--install-missing", help="Install Debian packages that are missing (needs root).")
-]
-Lesson = Annotated[str | None, typer.Option(help="A sandbox as this lesson has it: an id such as concepts/02-…")]
-
-
 def _version(wanted: bool) -> None:
     if wanted:
         print(f"labs {__version__}")
         raise typer.Exit
+
+
+for _command in (
+    verify.verify,
+    services.web,
+    services.spawner,
+    services.health,
+    top.top,
+    backups.backup,
+    backups.restore,
+):
+    app.command()(_command)
+app.add_typer(new.app, name="new")
+app.add_typer(admin.app, name="admin")
 
 
 @app.callback()
@@ -85,55 +88,26 @@ def _labs(
     pass
 
 
-def _tell(line: str) -> None:
-    print(line, flush=True)
-
-
-def _note(line: str) -> None:
-    """For commands whose standard output belongs to somebody else."""
-    print(line, file=sys.stderr, flush=True)
-
-
 @app.command(epilog=f"[bold]Settings[/bold], from the environment:\n\n{_settings_help()}")
 def serve(
-    host: Host = None, port: Port = None, driver: Driver = None, data: Data = None, install_missing: Install = False
+    host: Host = None,
+    port: Port = None,
+    driver: Driver = None,
+    data: Data = None,
+    install_missing: Install = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="For authors: build the site anew when a lesson changes; open pages reload.")
+    ] = False,
 ) -> None:
     """Serve the course: build what is stale, then run until Ctrl-C.
 
     Prints a line starting `ready:` with the address once a sandbox can be had. Ctrl-C or SIGTERM ends it and leaves no process,
     mount, cgroup or guest behind.
     """
-    from lab_server import supervise
-    from lab_server.lessons import catalog
-    from lab_server.sandbox import host as hosts
+    from lab_server import serving
 
     chosen = settings.load(host=host, port=port, driver=driver, data=data)
-    listener = supervise.listen(chosen.host, chosen.port)
-    choice = hosts.choose(chosen.driver)
-    _tell(f"Driver: {choice.driver} ({choice.reason})")
-    templates = catalog.templates(catalog.load(ROOT))
-    _prepare(chosen, choice.driver, install_missing, Console())
-    supervise.Supervisor(chosen, listener, choice.driver, choice.reason, _tell, templates).run()
-
-
-def _prepare(chosen: Settings, driver: str, install: bool, console: Console, with_site: bool = True) -> None:
-    """Everything built that is needed, and the packages for it there. Raises Missing, BuildFailed, HostFull."""
-    from lab_server import builds
-    from lab_server.build import needs
-    from lab_server.errors import HostFull, Missing
-
-    try:
-        chosen.data.mkdir(parents=True, exist_ok=True)
-    except OSError as why:
-        raise HostFull(
-            f"The folder {chosen.data} can't be made: {why.strerror}.", "Set LABS_DATA to another."
-        ) from None
-    lacking = builds.packages(driver, ROOT, chosen.data)
-    if lacking and install:
-        builds.run([builds.Job("packages", lambda told: needs.install_missing(lacking, told))], console)
-    elif lacking:
-        raise Missing(f"Not installed: {', '.join(lacking)}.", f"As root: apt-get install {' '.join(lacking)}")
-    builds.run(builds.jobs(ROOT, chosen.data, driver, with_site=with_site), console)
+    serving.serve(ROOT, chosen, Console(), tell, install=install_missing, watch=watch)
 
 
 @app.command()
@@ -164,50 +138,25 @@ def build(
     driver: Driver = None,
     data: Data = None,
     install_missing: Install = False,
-    force: Annotated[bool, typer.Option("--force", help="build all of it anew, even what is up to date")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Build it anew, even what is up to date.")] = False,
+    only: Annotated[
+        list[Part] | None,
+        typer.Option(help="Build this and nothing else; may be given again.", show_default=False),
+    ] = None,
 ) -> None:
     """Build the site and the learners' machine, with progress. Only what is stale is built; `labs serve` does it too."""
+    from lab_server import builds
     from lab_server.sandbox import host as hosts
 
     chosen = settings.load(driver=driver, data=data)
+    parts = [part.value for part in only or ()]
+    # the site is the same for every driver, and may be built where none can work
+    name = "" if set(parts) == {"site"} else hosts.choose(chosen.driver).driver
     if force:
-        for note in ("images/manifest.json", "guest/manifest.json", "site.inputs"):
-            (chosen.data / note).unlink(missing_ok=True)
-    choice = hosts.choose(chosen.driver)
-    _prepare(chosen, choice.driver, install_missing, Console())
-    _tell(f"Built in {chosen.data} for the driver {choice.driver}.")
-
-
-@contextmanager
-def _spawner(chosen: Settings, courses: Catalog) -> Iterator[SpawnerClient]:
-    """The spawner that serves this LABS_DATA, else one of our own that ends with us."""
-    from lab_server import supervise
-    from lab_server.lessons import catalog
-    from lab_server.sandbox import host as hosts
-
-    client = SpawnerClient(chosen.socket)
-    try:
-        client.info()
-    except SpawnerGone:
-        choice = hosts.choose(chosen.driver)
-        _prepare(chosen, choice.driver, False, Console(stderr=True), with_site=False)
-        own = supervise.private_spawner(chosen, choice.driver, choice.reason, catalog.templates(courses), _note)
-        with own as client:
-            yield client
-        return
-    yield client
-
-
-@contextmanager
-def _sandbox(chosen: Settings, lesson: str | None) -> Iterator[tuple[SpawnerClient, str]]:
-    """A fresh sandbox, gone at the end."""
-    from lab_server import verify as verifying
-    from lab_server.lessons import catalog
-
-    courses = catalog.load(ROOT)
-    template = courses.lesson(lesson).template if lesson else catalog.DEFAULT_TEMPLATE
-    with _spawner(chosen, courses) as client, verifying.made(client, template) as id:
-        yield client, id
+        builds.forget(chosen.data, parts or builds.PARTS)
+    builds.prepare(ROOT, chosen.data, name, Console(), only=parts, install=install_missing)
+    made = f": {', '.join(parts)}" if parts else ""
+    tell(f"Built in {chosen.data}{f' for the driver {name}' if name else ''}{made}.")
 
 
 @app.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -223,7 +172,7 @@ def execute(
 
     For example: [bold]labs exec -- sh -c 'readlink /proc/self/ns/pid; id'[/bold]
     """
-    with _sandbox(settings.load(driver=driver, data=data), lesson) as (client, id):
+    with sandbox(settings.load(driver=driver, data=data), lesson) as (client, id):
         code = client.run(id, command, (0, 1, 2))
     raise typer.Exit(code)
 
@@ -235,71 +184,9 @@ def shell(lesson: Lesson = None, driver: Driver = None, data: Data = None) -> No
 
     if not (os.isatty(0) and os.isatty(1)):
         raise LabError("`labs shell` needs a terminal.", "In a script, use: labs exec -- CMD")
-    with _sandbox(settings.load(driver=driver, data=data), lesson) as (client, id):
+    with sandbox(settings.load(driver=driver, data=data), lesson) as (client, id):
         code = shells.run(client, id)
     raise typer.Exit(code)
-
-
-@app.command()
-def verify(
-    pages: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[PATH]…", help="Pages of lessons, or folders of them; all when left out."),
-    ] = None,
-    driver: Driver = None,
-    data: Data = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write the results as JSON to standard output.")] = False,
-    update: Annotated[
-        bool, typer.Option("--update", help="Write what failing steps really print into their pages, to be reviewed.")
-    ] = False,
-    timeout: Annotated[
-        float | None,
-        typer.Option(min=0.1, help="Seconds a step may take (60; 180 with the vm driver).", show_default=False),
-    ] = None,
-) -> None:
-    """Run every step of every lesson, typed into terminals of fresh sandboxes, and compare with what the pages say.
-
-    Exit status 1 when anything differs, hangs or can't be run; steps that this host can't run are skipped, and named.
-    """
-    from lab_server import verify as verifying
-    from lab_server.lessons import catalog
-    from lab_server.lessons import verify as verdicts
-
-    chosen = settings.load(driver=driver, data=data)
-    courses = catalog.load(ROOT)
-    lessons = verdicts.choose(courses, [_within(page) for page in pages or []])
-    began, errors = time.monotonic(), Console(stderr=True)
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    with _spawner(chosen, courses) as client:
-        info = client.info()
-        name = str(info["driver"])
-        if driver not in (None, "auto", name):
-            raise Conflict(
-                f"The course is being served with the driver {name}, not {driver}.", "Stop it, or drop --driver."
-            )
-        plans = [(lesson, verdicts.plan(lesson, info["capabilities"], name)) for lesson in lessons]
-        patience = timeout or verifying.PATIENCE.get(name, verifying.USUAL_PATIENCE)
-        with verifying.progress(errors, plans) as tell:
-            runs = verifying.Verifier(client, patience, tell).run(plans)
-    seconds, after = time.monotonic() - began, runs
-    if update:
-        updates = [verifying.update(ROOT, run) for run in runs]
-        after = [run for run, _ in updates]
-        _note(f"Written into pages: {sum(written for _, written in updates)} steps' output. Review it: git diff docs")
-    if as_json:
-        about = {key: info[key] for key in ("driver", "reason", "capabilities", "facts")}
-        report = {"version": 1, "started": started, "seconds": round(seconds, 3), "updated": update} | about
-        _tell(json.dumps(report | verdicts.as_json(after), indent=1))
-    else:
-        _tell(f"Driver: {name} ({info['reason']})\n\n{verdicts.report(after, seconds)}")
-    if not all(run.ok for run in after):
-        raise typer.Exit(1)
-
-
-def _within(page: Path) -> str:
-    """A path as it is named below the repository, or as it was given where it isn't there."""
-    place = page.resolve()
-    return place.relative_to(ROOT).as_posix() if place.is_relative_to(ROOT) else str(page)
 
 
 def _told(why: LabError) -> int:
@@ -311,10 +198,18 @@ def _ended(number: int, frame: object) -> None:
     raise SystemExit(128 + number)
 
 
+def _reflow(text: str) -> str:
+    """Paragraphs without the line ends that the source has: a terminal has its own width."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+
+
 def main(arguments: list[str] | None = None, run: Callable[..., Any] = app) -> None:
     """The command's entry point; exits."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ended)  # so that what was begun is ended in order
+    app.info.help = _reflow(HELP)
+    for command in [*app.registered_commands, *new.app.registered_commands, *admin.app.registered_commands]:
+        command.help = _reflow(inspect.getdoc(command.callback) or "")
     try:
         run(arguments)
         sys.exit(0)

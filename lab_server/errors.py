@@ -10,12 +10,15 @@ Standard library only, since the privileged side imports this.
     │   └── CatalogError    a lesson, quiz or lab file is wrong (file and line)
     ├── NotFound            no such lesson, sandbox or terminal, or not yours
     ├── Refused             understood, and not allowed (origin, peer, policy)
+    │   └── NotSignedIn     only who is signed in may do this
     ├── Conflict            clashes with what is already there (a port in use, a name taken)
     ├── Missing             a package, image or file this machine needs is not there
     ├── HostFull            no room: disk, memory, pids, sandboxes
     ├── DriverUnavailable   this driver can't work on this host
     ├── SandboxFailed       a sandbox or terminal could not be made, or broke
     ├── SpawnerGone         the spawner doesn't answer
+    ├── Unwell              a service that was asked how it is doesn't answer, or isn't ready
+    ├── StoreFailed         the database can't be opened, read or written
     └── BuildFailed         an image, guest or site could not be built
 """
 
@@ -63,6 +66,10 @@ class Refused(LabError):
     code = "refused"
 
 
+class NotSignedIn(Refused):
+    code = "not-signed-in"
+
+
 class Conflict(LabError):
     code = "conflict"
 
@@ -75,6 +82,12 @@ class HostFull(LabError):
     code = "host-full"
 
 
+# what somebody can do for whom there is no sandbox
+MEANWHILE = (
+    "Read on meanwhile, copy commands into a terminal of your own, or try again in a few minutes: places become free."
+)
+
+
 class DriverUnavailable(LabError):
     code = "driver-unavailable"
 
@@ -85,6 +98,14 @@ class SandboxFailed(LabError):
 
 class SpawnerGone(LabError):
     code = "spawner-gone"
+
+
+class Unwell(LabError):
+    code = "unwell"
+
+
+class StoreFailed(LabError):
+    code = "store-failed"
 
 
 class BuildFailed(LabError):

@@ -6,6 +6,7 @@ Doesn't know what is done with them.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -25,8 +26,13 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on. 0.0.0.0 is every address of this machine.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    driver: str = Field("auto", description="What sandboxes are made with: auto, crun or vm.")
+    driver: str = Field("auto", description="What sandboxes are made with: auto, crun, vm or docker.")
     data: Path = Field(ROOT / ".labs", description="Folder for everything that is built and kept.")
+    database: str = Field(
+        "auto",
+        repr=False,
+        description="Where progress is kept: sqlite:///FILE, postgresql://USER:PASSWORD@HOST/NAME, or auto for a file in the data folder.",
+    )
     origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Addresses that learners open, where they are not the one listened on: https://course.example.org. "
@@ -38,9 +44,16 @@ class Settings(BaseSettings):
     )
     web_user: str = Field(
         "auto",
-        description="User that the web server becomes when started as root: a name, or auto for an unused number.",
+        description="User that the web server becomes when started as root, and that may ask the spawner: a name, a number, "
+        "or auto for an unused number.",
     )
     sandboxes: int = Field(500, ge=1, le=5000, description="How many sandboxes this host has at once at the most.")
+    warm: int = Field(
+        8,
+        ge=0,
+        le=200,
+        description="How many sandboxes are kept ready, at the most, before anybody wants them; 0 keeps none.",
+    )
     sockets: int = Field(32, ge=1, le=1000, description="How many terminals one learner can have open at once.")
     address_sockets: int = Field(
         512, ge=1, le=100000, description="How many terminals can be open at once from one network address."
@@ -49,6 +62,20 @@ class Settings(BaseSettings):
     cpus: float = Field(1.0, gt=0, le=256, description="Processor cores one sandbox may use.")
     pids: int = Field(512, ge=32, description="Processes one sandbox may have.")
     disk: int = Field(1024, ge=64, description="Disk space of one sandbox, in MiB.")
+    idle: float = Field(
+        120, ge=0, le=525600, description="Minutes without a keystroke after which a sandbox ends; 0 is never."
+    )
+    limit: float = Field(480, ge=0, le=525600, description="Minutes after which a sandbox ends; 0 is never.")
+    extension: float = Field(
+        60, ge=0, le=525600, description="Minutes that a learner can add when the limit is near; 0 is none."
+    )
+    extensions: int = Field(8, ge=0, le=1000, description="How often a learner can do so.")
+    metrics: str = Field(
+        "loopback",
+        repr=False,
+        description="Who may read /metrics: loopback (this machine, not through a proxy), off, or a token of 16 characters or more "
+        "that is to be sent as Authorization: Bearer.",
+    )
     log: Literal["console", "json"] = Field("console", description="How log lines are written: console or json.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="Least severe log line that is written: debug, info, warning or error."
@@ -68,6 +95,20 @@ class Settings(BaseSettings):
                 raise ValueError(f"{origin!r} is no origin such as https://course.example.org")
         return tuple(origin.rstrip("/").lower() for origin in value)
 
+    @field_validator("database")
+    @classmethod
+    def _database(cls, value: str) -> str:
+        if value != "auto" and value.partition("://")[0].partition("+")[0] not in ("sqlite", "postgresql", "postgres"):
+            raise ValueError("it is auto, sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
+        return value
+
+    @field_validator("metrics")
+    @classmethod
+    def _metrics(cls, value: str) -> str:
+        if value not in ("loopback", "off") and not re.fullmatch(r"[A-Za-z0-9._~+/-]{16,256}=*", value):
+            raise ValueError("it is loopback, off, or a token: 16 letters and digits or more")
+        return value
+
     @field_validator("data")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -84,9 +125,25 @@ class Settings(BaseSettings):
         return self.data / "web"
 
     @property
+    def database_url(self) -> str:
+        """The database's address, which may have a password in it."""
+        return f"sqlite:///{self.web_data / 'course.sqlite3'}" if self.database == "auto" else self.database
+
+    @property
     def socket(self) -> Path:
         """Where the spawner listens."""
         return self.data / "run" / "spawner.sock"
+
+    @property
+    def watch_note(self) -> Path:
+        """JSON that is there while an author's changes are watched: {"problem": words, or ""}."""
+        return self.data / "run" / "watch.json"
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """How long a sandbox lasts, in seconds."""
+        minutes = {"idle": self.idle, "limit": self.limit, "extension": self.extension}
+        return {name: 60 * value for name, value in minutes.items()} | {"extensions": self.extensions}
 
     @property
     def template(self) -> dict[str, Any]:
@@ -103,5 +160,5 @@ def load(**given: Any) -> Settings:
     except ValidationError as why:
         first = why.errors()[0]
         name = f"LABS_{str(first['loc'][0]).upper()}" if first["loc"] else "a setting"
-        message = str(first["msg"]).removeprefix("Value error, ")
+        message = str(first["msg"]).removeprefix("Value error, ").partition(", unable")[0].replace("Input", "it", 1)
         raise BadInput(f"The setting {name} can't be used: {message}.", "`labs serve --help` lists them.") from None

@@ -10,7 +10,7 @@ The listening socket is bound here, once: while web is down, connections wait in
 from __future__ import annotations
 
 import contextlib
-import http.client
+import errno
 import json
 import os
 import select
@@ -25,8 +25,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab_server import privileges
-from lab_server.errors import Conflict, LabError, Refused, SandboxFailed, SpawnerGone
+from lab_server import health, privileges
+from lab_server.errors import HostFull, LabError, SandboxFailed, SpawnerGone, Unwell
+from lab_server.listening import address
 from lab_server.sandbox.client import SpawnerClient
 from lab_server.settings import ROOT, Settings
 
@@ -35,59 +36,6 @@ LATEST = 8.0  # longest pause before a process that keeps dying is started again
 ATTEMPTS = 6  # deaths in a row, none of them steady, after which we give up
 WEB_STOP, SPAWNER_STOP = 6.0, 45.0  # seconds to end in, before SIGKILL
 Tell = Callable[[str], None]
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """The listening socket. Raises Conflict naming who has the port, Refused for an address or port we can't have."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    except OSError as why:
-        raise Refused(
-            f"LABS_HOST={host} is no address of this machine: {why.strerror}.", "Set it to 127.0.0.1."
-        ) from None
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(address)
-        listener.listen(2048)
-    except OSError as why:
-        listener.close()
-        if isinstance(why, PermissionError):
-            raise Refused(f"Port {port} is for root only.", "Set LABS_PORT to one from 1024.") from None
-        if why.errno == 98:
-            by = holder(port)
-            raise Conflict(
-                f"Port {port} is in use{f' by {by}' if by else ''}.", "Stop that, or set LABS_PORT to another port."
-            ) from None
-        raise Refused(f"Can't listen on {host} port {port}: {why.strerror}.", "Set LABS_HOST to 127.0.0.1.") from None
-    return listener
-
-
-def holder(port: int) -> str:
-    """The process listening on a port, as "name (process N)"; "" where that can't be known."""
-    inodes = set()
-    for table in ("tcp", "tcp6"):
-        with contextlib.suppress(OSError):
-            for line in Path("/proc/net", table).read_text().splitlines()[1:]:
-                fields = line.split()
-                if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
-                    inodes.add(f"socket:[{fields[9]}]")
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            for fd in (process / "fd").iterdir():
-                with contextlib.suppress(OSError):
-                    if str(fd.readlink()) in inodes:
-                        return f"{(process / 'comm').read_text().strip()} (process {process.name})"
-    return ""
-
-
-def address(settings: Settings, listener: socket.socket) -> str:
-    """Where a person opens the course."""
-    if settings.origins:
-        return f"{settings.origins[0]}/"
-    host, port = listener.getsockname()[:2]
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{name}:{port}/"
 
 
 def spawner_config(
@@ -109,18 +57,44 @@ def spawner_config(
         "clients": clients,
         "templates": {"default": own} | merged,
         "most": settings.sandboxes,
+        # in an emulated guest each takes time from those inside
+        "warm": min(settings.warm, 1) if driver == "vm" else settings.warm,
     }
 
 
 def write_private(file: Path, content: str) -> Path:
-    """A file only its owner reads, in place in one move."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    """A file only its owner reads, in place in one move. Raises HostFull; an earlier one stays then."""
+    return _write(file, content, 0o600)
+
+
+def write_public(file: Path, content: str) -> Path:
+    """A file that everybody reads, in place in one move. Raises HostFull; an earlier one stays then."""
+    return _write(file, content, 0o644)
+
+
+def _write(file: Path, content: str, mode: int) -> Path:
     new = file.with_name(f"{file.name}.new")
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(fd, "w") as out:
-        out.write(content)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(fd, "w") as out:
+            out.write(content)
+    except OSError as why:
+        if why.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        new.unlink(missing_ok=True)
+        raise HostFull(f"There is no room for {file}: the disk is full.", "Free some disk space.") from why
     new.replace(file)
     return file
+
+
+def own_web_data(settings: Settings, owner: tuple[int, int] | None) -> None:
+    """The folder of what the web server keeps: there, closed to others, and `owner`'s with all in it, where root gives it."""
+    settings.web_data.mkdir(parents=True, exist_ok=True)
+    settings.web_data.chmod(0o700)
+    if owner:
+        for path in (settings.web_data, *settings.web_data.rglob("*")):
+            os.chown(path, *owner, follow_symlinks=False)
 
 
 @dataclass
@@ -168,9 +142,12 @@ class Child:
         self.process, self.pidfd = None, -1
 
 
+def spawner_argv(config: Path) -> list[str]:
+    return [sys.executable, "-P", "-m", "lab_server.sandbox.spawner", "--config", str(config)]
+
+
 def spawner_child(config: Path) -> Child:
-    argv = [sys.executable, "-P", "-m", "lab_server.sandbox.spawner", "--config", str(config), "--die-with-parent"]
-    return Child("spawner", argv)
+    return Child("spawner", [*spawner_argv(config), "--die-with-parent"])
 
 
 @dataclass
@@ -184,12 +161,15 @@ class Supervisor:
     tell: Tell
     templates: Mapping[str, Any] = field(default_factory=dict)
     _stopping: bool = False
+    _renew: bool = False
+    _woken: int = -1
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT. Raises LabError when a process can't be kept up; nothing of ours is left then."""
         web, spawner = self._children()
         wake, woken = os.pipe()
         os.set_blocking(woken, False)
+        self._woken = woken
         previous = {number: signal.signal(number, self._signal) for number in (signal.SIGTERM, signal.SIGINT)}
         before = signal.set_wakeup_fd(woken)
         reporter = threading.Thread(target=self._report, name="report", daemon=True)
@@ -203,12 +183,19 @@ class Supervisor:
             signal.set_wakeup_fd(before)
             for number, handler in previous.items():
                 signal.signal(number, handler)
+            self._woken = -1
             os.close(wake)
             os.close(woken)
             self.listener.close()
 
     def _signal(self, number: int, frame: object) -> None:
         self._stopping = True
+
+    def renew_web(self) -> None:
+        """Start web anew, from any thread: it reads the lessons again. Sandboxes and terminals stay."""
+        self._renew = True
+        with contextlib.suppress(OSError):
+            os.write(self._woken, b"r")
 
     def _children(self) -> tuple[Child, Child]:
         settings, root = self.settings, os.geteuid() == 0
@@ -217,11 +204,7 @@ class Supervisor:
         for folder in (settings.data, run):
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o711 if root else 0o700)
-        settings.web_data.mkdir(exist_ok=True)
-        settings.web_data.chmod(0o700)
-        if root:
-            for path in (settings.web_data, *settings.web_data.iterdir()):
-                os.chown(path, uid, gid)
+        own_web_data(settings, (uid, gid) if root else None)
         config = spawner_config(settings, self.driver, self.reason, [uid], self.templates, run)
         spawner = spawner_child(write_private(run / "spawner.json", json.dumps(config)))
         port = self.listener.getsockname()[1]
@@ -249,6 +232,11 @@ class Supervisor:
             ready = {fd for fd, _ in poll.poll(max(0.0, min(due)) * 1000 + 1 if due else None)}
             if wake in ready:
                 os.read(wake, 64)
+            if self._renew and not self._stopping:
+                self._renew = False
+                children[-1].stop(WEB_STOP)
+                children[-1].at = 0.0
+                continue
             for child in children:
                 if child.process and child.pidfd in ready:
                     code = child.died()
@@ -279,15 +267,11 @@ class Supervisor:
 
     def _answers(self) -> bool:
         host, port = self.listener.getsockname()[:2]
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-        connection = http.client.HTTPConnection(host, port, timeout=5)
         try:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
+            health.web(host, port, ready=True)
+        except Unwell:
             return False
-        finally:
-            connection.close()
+        return True
 
 
 @contextlib.contextmanager
@@ -295,7 +279,7 @@ def private_spawner(settings: Settings, driver: str, reason: str, templates: Map
     """A spawner of one's own while nothing is served; gives its client, ready. Raises LabError when it can't get ready."""
     run = settings.socket.parent
     run.mkdir(parents=True, exist_ok=True)
-    config = spawner_config(settings, driver, reason, [], templates, run)
+    config = spawner_config(settings, driver, reason, [], templates, run) | {"warm": 0}  # whoever asks is alone
     child = spawner_child(write_private(run / "spawner.json", json.dumps(config)))
     child.start()
     try:

@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import signal
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from lab_server.lessons.catalog import Catalog, Lesson
 from lab_server.sandbox.client import SpawnerClient
 from lab_server.sandbox.spawner import Spawner
 from lab_server.settings import Settings
 from lab_server.web.app import create_app
+from lab_server.web.clock import Clock
 from lab_server.web.server import configuration
 from tests.fakes import PtyDriver
+from tests.shell import eventually
+
+# log lines as the product's default has them, so that a test's output is the test's
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # what a script runs in its background ignores it, and so would each shell of a test, whatever Ctrl-C is typed there
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PATIENCE = 30.0  # seconds; how long a test waits for what must happen
 LESSON = "concepts/01-test"
-
-
-def eventually(ask: Callable[[], object], what: str = "", within: float = PATIENCE) -> object:
-    """Ask until the answer is true; it is returned. AssertionError when it isn't in time."""
-    until = time.monotonic() + within
-    while not (answer := ask()):
-        assert time.monotonic() < until, f"not within {within:.0f} s: {what or ask}"
-        time.sleep(0.01)
-    return answer
 
 
 def catalog() -> Catalog:
@@ -60,7 +64,11 @@ class Server:
     driver: PtyDriver
     spawner: Spawner
     _spawning: threading.Thread
+    course: Catalog = field(default_factory=catalog)
+    takeover: bool = True  # False: terminals by plain ASGI
+    clock: Clock = field(default_factory=Clock)
     port: int = 0
+    app: FastAPI | None = None
     _web: uvicorn.Server | None = None
     _serving: threading.Thread | None = None
     _listener: socket.socket | None = field(default=None)
@@ -73,8 +81,8 @@ class Server:
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self.port = self._listener.getsockname()[1]
         settings = self.settings.model_copy(update={"port": self.port})
-        app = create_app(settings, catalog(), SpawnerClient(settings.socket))
-        self._web = uvicorn.Server(configuration(app))
+        self.app = create_app(settings, self.course, SpawnerClient(settings.socket), self.clock)
+        self._web = uvicorn.Server(configuration(self.app, self.takeover))
         # signal handlers are for the main thread, which is the test's
         self._web.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
         self._serving = threading.Thread(target=self._web.run, args=([self._listener],), daemon=True)
@@ -104,20 +112,27 @@ Make = Callable[..., Server]
 
 @pytest.fixture
 def make_server(tmp_path: Path) -> Iterator[Make]:
-    """Starts servers: make_server(driver=…, any setting=…)."""
+    """Starts servers: make_server(driver=…, course=…, takeover=…, clock=…, any setting=…)."""
     made: list[Server] = []
 
-    def make(driver: PtyDriver | None = None, **given: object) -> Server:
+    def make(
+        driver: PtyDriver | None = None,
+        course: Catalog | None = None,
+        takeover: bool = True,
+        clock: Clock | None = None,
+        **given: object,
+    ) -> Server:
         driver = driver or PtyDriver()
         data = tmp_path / f"data{len(made)}"
         settings = Settings(data=data, **given)  # type: ignore[arg-type]
         settings.web_data.mkdir(parents=True)
         settings.site.mkdir()
         (settings.site / "index.html").write_text("<title>course</title>")
-        spawner = Spawner(driver, {}, [], settings.socket, reason="it is a test")
+        held: dict[str, Any] = {"most": settings.sandboxes, "warm": given.get("warm", 0)}
+        spawner = Spawner(driver, {}, [], settings.socket, reason="it is a test", **held)
         spawning = threading.Thread(target=spawner.serve, daemon=True)
         spawning.start()
-        server = Server(settings, driver, spawner, spawning)
+        server = Server(settings, driver, spawner, spawning, course or catalog(), takeover, clock or Clock())
         made.append(server)
         server.start_web()
         return server

@@ -2,6 +2,7 @@
 
 PtyDriver       a real bash on a real PTY, without any isolation: what the contract says, but for the sandbox itself
 SlowDriver      starts and creates late: when `go` is set
+SearchingDriver is as slow, and then takes over a sandbox that was there before it
 NeverDriver     never gets ready
 FailingDriver   gets ready, and can't make a sandbox
 VanishingDriver its sandboxes are gone when a terminal is asked for
@@ -25,7 +26,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lab_server.errors import SandboxFailed
-from lab_server.sandbox.contract import Capabilities, DriverConfig, SandboxSpec
+from lab_server.sandbox.contract import Capabilities, DriverConfig, SandboxSpec, Survivor
 
 # OSC 133 as the learner's machine has it: A prompt begins, B ends, C a command starts, D;n it ended
 RC = r"""
@@ -81,6 +82,7 @@ class PtySandbox:
         (self.home / ".bashrc").write_text(RC)
         self.terminals: list[PtyTerminal] = []
         self.gone = False
+        self.bash: tuple[str, ...] = ()  # what its learner put in the place of bash
 
     def terminal(self, session: str, columns: int, rows: int) -> PtyTerminal:
         if self.gone:
@@ -90,6 +92,8 @@ class PtySandbox:
         return terminal
 
     def run(self, argv: Sequence[str], fds: tuple[int, int, int], asker: int = -1) -> int:
+        if self.bash and argv[0] == "/bin/bash":
+            argv = self.bash
         try:
             process = subprocess.Popen(
                 argv,
@@ -134,7 +138,8 @@ class PtyDriver:
             self._place.mkdir(parents=True, exist_ok=True)
 
     def start(self) -> None:
-        pass
+        for left in self._place.iterdir() if self._place else ():
+            shutil.rmtree(left)  # a killed predecessor's; its shells ended with it
 
     def capabilities(self) -> Capabilities:
         return Capabilities(limits=False, disk_quota=False, nested_engine=False)
@@ -166,6 +171,13 @@ class SlowDriver(PtyDriver):
     def create(self, id: str, spec: SandboxSpec, labels: Mapping[str, str]) -> PtySandbox:
         self.go.wait()
         return super().create(id, spec, labels)
+
+
+class SearchingDriver(SlowDriver):
+    name = "searching"
+
+    def survivors(self) -> list[Survivor]:
+        return [Survivor(super().create("survivor", SandboxSpec(), {}), "default", ())]
 
 
 class NeverDriver(PtyDriver):

@@ -1,4 +1,7 @@
-"""A terminal as a test uses it: type, and read until something is there. Knows descriptors, not drivers."""
+"""Waiting for what must happen, and a terminal as a test uses it: type, and read until something is there.
+
+Knows descriptors, not drivers.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,18 @@ import os
 import re
 import select
 import time
+from collections.abc import Callable
 
 PATIENCE = 60.0  # seconds; the emulated guest is slow
+
+
+def eventually(ask: Callable[[], object], what: str = "", within: float = PATIENCE) -> object:
+    """Ask until the answer is true; it is returned. AssertionError when it isn't in time."""
+    until = time.monotonic() + within
+    while not (answer := ask()):
+        assert time.monotonic() < until, f"not within {within:.0f} s: {what or ask}"
+        time.sleep(0.01)
+    return answer
 
 
 class Shell:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
+from xml.etree import ElementTree
 
 import pytest
 
+from bench import plot
 from bench.figures import Figure, cells, number, table
-from bench.socket_client import BINARY, TEXT, Connection, Gone, frame
+from bench.socket_client import BINARY, PING, PONG, TEXT, Connection, Gone, frame
 from bench.stats import against, percentile, ratios, spread
 from bench.throughput import works
 
@@ -132,6 +134,38 @@ def test_frames_are_read_whole_however_they_are_cut(cut):
     connection.close()
     assert heard == [(kind, data) for kind, data in sent if data]
     assert connection.payload == sum(len(data) for _, data in sent)
+
+
+def test_a_ping_is_answered_even_an_empty_one():
+    here, there = socket.socketpair()
+    connection = Connection.__new__(Connection)
+    connection._socket, connection._buffer, connection.hear = here, bytearray(4096), None
+    connection._head, connection._left, connection._kind, connection._tail, connection._ping = b"", 0, 0, b"", b""
+    connection.payload = 0
+    there.sendall(_unmasked(PING, b"") + _unmasked(PING, b"abc") + _unmasked(BINARY, b"END"))
+    connection.until(b"END", 20)
+    assert there.recv(4096) == frame(PONG, b"") + frame(PONG, b"abc")
+    connection.close()
+    there.close()
+
+
+def test_a_plot_has_a_bar_for_each_peer_in_its_own_scale():
+    rounds = {"ours": {"median": 2.0, "low": 1.0, "high": 4.0}, "<other>": {"median": 1.0, "low": 1.0, "high": 1.0}}
+    figures = [
+        Figure("A", "`cat`: output", 2.0, "MB/s", sense="least", detail=rounds),
+        Figure("A", "alone", 3.0, "ms", detail={"ours": {"median": 1, "low": 1, "high": 1}}),
+        Figure("A", "no rounds", None, "ms"),
+    ]
+    drawn = ElementTree.fromstring(plot.svg(figures))
+    space = "{http://www.w3.org/2000/svg}"
+    bars = [float(bar.get("width") or 0) for bar in drawn.iter(f"{space}rect") if bar.get("fill")]
+    assert len(bars) == 2 and bars[0] == 2 * bars[1] == (plot.WIDTH - plot.LABEL - plot.VALUE) / 2
+    words = [text.text for text in drawn.iter(f"{space}text")]
+    assert (
+        "cat: output, MB/s (more is better)" in words
+        and "<other>" in words
+        and not any("alone" in w for w in words if w)
+    )
 
 
 def test_a_mark_that_is_cut_in_two_is_found():

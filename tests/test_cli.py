@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
+import signal
 import socket
 import subprocess
 import sys
@@ -16,9 +18,10 @@ import pytest
 from lab_server.sandbox.client import SpawnerClient
 from lab_server.sandbox.spawner import Spawner
 from lab_server.settings import ROOT
-from tests.conftest import PATIENCE, eventually
+from tests.conftest import PATIENCE, Make
 from tests.fakes import FailingDriver, PtyDriver
-from tests.shell import Shell
+from tests.shell import Shell, eventually
+from tests.web.learner import Learner
 
 
 def labs(*words: str, given: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
@@ -169,3 +172,93 @@ def test_the_end_of_an_exec_by_signal_leaves_no_sandbox(data: Path) -> None:
 def test_doctor_says_what_this_host_can_do() -> None:
     done = labs("doctor")
     assert done.returncode in (0, 1) and "kernel" in done.stdout and "Driver:" in done.stdout
+
+
+# --- labs top ---
+
+
+def test_top_prints_a_row_for_each_sandbox(make_server: Make) -> None:
+    server = make_server()
+    learners = [Learner(server), Learner(server)]
+    ids = [learner.start() for learner in learners]
+    with learners[0].terminal(ids[0]) as terminal:
+        terminal.type("echo ty''ped\n")
+        terminal.until(b"typed")
+        for words in ([], ["--once"]):  # nobody watches a pipe
+            done = labs("top", "--port", str(server.port), *words)
+            assert (done.returncode, done.stderr) == (0, ""), done
+            head, host, _, columns, *rows = done.stdout.splitlines()
+            assert "Driver: pty" in head and "sandboxes: 2 of 500" in head
+            assert "free" in host and "load" in host
+            assert " ".join(columns.split()) == "SANDBOX LESSON STATE AGE IDLE TERMINALS VIEWERS MEMORY CPU % PROCESSES"
+            found = {row.split()[0]: row.split()[1:] for row in rows}
+            assert found.keys() == {id[:8] for id in ids}
+            assert found[ids[0][:8]][:2] == found[ids[1][:8]][:2] == ["concepts/01-test", "ready"]
+            assert found[ids[0][:8]][-2:] == ["1", "1"] and found[ids[1][:8]][-2:] == ["0", "0"]
+            assert not any(learner.id in done.stdout for learner in learners)
+
+
+def test_top_as_json(make_server: Make) -> None:
+    server = make_server()
+    learner = Learner(server)
+    id = learner.start()
+    told = json.loads(labs("top", "--json", LABS_PORT=str(server.port)).stdout)
+    assert [row["id"] for row in told["sandboxes"]] == [id] and told["ready"] is True
+    assert learner.id not in json.dumps(told)
+
+
+def test_top_says_what_to_do(make_server: Make) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        free = taken.getsockname()[1]
+    line = told(labs("top", "--once", "--port", str(free)))
+    assert f"port {free}" in line and "labs serve" in line and "--port" in line
+    assert "--port" in told(labs("top", "--once", LABS_PORT="0"))
+    token = "a-token-of-more-than-16"
+    server = make_server(metrics=token)
+    assert "LABS_METRICS" in told(labs("top", "--port", str(server.port)))
+    done = labs("top", "--port", str(server.port), LABS_METRICS=token)
+    assert done.returncode == 0 and "No sandbox." in done.stdout
+    assert "LABS_METRICS is off" in told(labs("top", "--port", str(make_server(metrics="off").port)))
+
+
+def test_top_of_what_is_not_the_course() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def answer() -> None:
+            connection, _ = other.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert "not the course" in told(labs("top", "--port", str(other.getsockname()[1])))
+        thread.join(PATIENCE)
+
+
+def test_top_goes_on_in_a_terminal_until_it_is_told_to_end(make_server: Make) -> None:
+    server = make_server()
+    learner = Learner(server)
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lab_server.cli", "top", "--port", str(server.port)],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "160", "LINES": "40"},
+        cwd=ROOT,
+    )
+    os.close(slave)
+    try:
+        shell = Shell(master)
+        shell.until("No sandbox", within=PATIENCE)
+        id = learner.start()
+        shell.until(id[:8], within=PATIENCE)
+        server.stop_web()
+        shell.until("No course is served", within=PATIENCE)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 128 + 2
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import typer.main
+import yaml
 
 from lab_server import cli
 from lab_server.errors import LabError
+from lab_server.sandbox import host
 from lab_server.sandbox.drivers import DRIVERS
 from lab_server.settings import ROOT, Settings
 from lab_server.web import protocol
@@ -45,8 +48,46 @@ def test_no_setting_is_documented_that_is_not_there():
 
 @pytest.mark.parametrize("name", sorted(typer.main.get_group(cli.app).commands))
 def test_every_command_is_documented(name):
-    pages = (ROOT / "README.md").read_text() + "".join(file.read_text() for file in DOCS.rglob("*.md"))
-    assert f"labs {name}" in pages
+    pages = [ROOT / "README.md", *(DOCS / "self-hosting").glob("*.md")]
+    assert any(f"`labs {name}" in page.read_text() for page in pages)
+
+
+def test_no_command_is_documented_that_is_not_there():
+    known = set(typer.main.get_group(cli.app).commands)
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")]
+    in_code = re.compile(r"(?:`|^|[|;] )(?:docker compose (?:run|exec) (?:-[-\w]+ )*\w+ )?labs ([a-z]+)", re.M)
+    named = {name for page in pages for block in code(page) for name in in_code.findall(block)}
+    assert named and named <= known, named - known
+
+
+def code(page: Path) -> Iterator[str]:
+    """What stands in backquotes, or in a block, on a page that people copy from."""
+    words = page.read_text()
+    yield from re.findall(r"^```.*?\n(.*?)^```", words, re.M | re.S)
+    yield from (f"`{span}" for span in re.findall(r"`([^`\n]+)`", words))
+
+
+@pytest.mark.parametrize("part", ["services", "volumes"])
+def test_every_part_of_the_compose_file_is_documented(part):
+    names = yaml.safe_load((ROOT / "docker-compose.yml").read_text())[part]
+    page = text("self-hosting/compose.md")
+    assert [name for name in names if f"| `{name}` |" not in page] == []
+
+
+def test_every_profile_and_variable_of_the_compose_files_is_documented():
+    page = text("self-hosting/compose.md")
+    files = [*ROOT.glob("docker-compose*.yml"), ROOT / ".env.example", ROOT / "docker/Caddyfile"]
+    given = "".join(file.read_text() for file in files)
+    profiles = set(re.findall(r"profiles: \[(\w+)\]", given))
+    assert profiles and profiles == set(re.findall(r"--profile (\w+)", page))
+    variables = set(re.findall(r"\$\{?(?:\$)?([A-Z_]+)", given)) | set(re.findall(r"^#?([A-Z_]+)=", given, re.M))
+    assert {name for name in variables if f"`{name}`" not in page} == set()
+
+
+def test_every_sysctl_that_doctor_wants_is_in_the_security_page():
+    page = text("self-hosting/security.md")
+    for name, good in host.ADVICE.items():
+        assert f"\n{name.replace('/', '.')} = {good[0]}\n" in page
 
 
 @pytest.mark.parametrize("name", sorted(DRIVERS))

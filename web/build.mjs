@@ -1,5 +1,5 @@
 /* Bundles what pages load into docs/assets/built/: course.js (module), its lazy chunks (dock with xterm.js, mermaid),
-   mermaid-glue.js (classic script) and course.css with the fonts. Written beside the old one, then renamed. */
+   mermaid-glue.js (classic script), course.css with the fonts, and room.css for the pages of classes. Written beside the old one, then renamed. */
 
 import { rename, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -19,13 +19,13 @@ const shared = {
 
 await rm(staging, { recursive: true, force: true });
 await Promise.all([
-  ...["src/course.ts", "src/mermaid-lib.ts"].map((entry) =>
+  ...["src/course.ts", "src/mermaid-lib.ts", "src/watch.ts"].map((entry) =>
     build({ ...shared, entryPoints: [entry], format: "esm", splitting: true, chunkNames: "chunk-[hash]" }),
   ),
   build({ ...shared, entryPoints: ["src/mermaid-glue.ts"], format: "iife" }),
   build({
     ...shared,
-    entryPoints: { course: "src/css/course.css" },
+    entryPoints: { course: "src/css/course.css", room: "src/css/room.css" },
     loader: { ".woff2": "file" },
     external: ["*.woff"],
     assetNames: "fonts/[name]-[hash]",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 
 import tornado.ioloop
@@ -12,6 +13,7 @@ from terminado import (  # type: ignore[import-not-found,attr-defined,unused-ign
     UniqueTermManager,
 )
 
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored in what a shell puts behind with &, and then in its shells too
 logging.basicConfig(level=logging.ERROR)
 manager = UniqueTermManager(shell_command=["bash", "--norc", "--noprofile"])
 app = tornado.web.Application([(r"/terminal", TermSocket, {"term_manager": manager})])

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lab_server.build import Progress, artefacts, commands, debian, ext4, kernel, needs, part
@@ -76,15 +77,19 @@ def build(root: Path, data: Path, progress: Progress, *, force: bool = False) ->
         if not force and fresh(root, data):
             return
         artefacts.room(guest, SPACE)
-        _build(guest, progress)
+        make(guest, PACKAGES, _inputs(), progress)
     progress(1.0, "The guest is built")
 
 
 def fresh(root: Path, data: Path) -> bool:
     """Whether `build` would do nothing."""
-    guest = data / "guest"
+    return made_from(data / "guest", _inputs())
+
+
+def made_from(guest: Path, inputs: str) -> bool:
+    """Whether the folder `guest` is whole and what `make` made of these inputs."""
     manifest = artefacts.read_manifest(guest)
-    return manifest.get("inputs") == _inputs() and all(artefacts.whole(guest, manifest, name) for name in DISKS)
+    return manifest.get("inputs") == inputs and all(artefacts.whole(guest, manifest, name) for name in DISKS)
 
 
 def check(guest: Path) -> None:
@@ -99,12 +104,28 @@ def check(guest: Path) -> None:
             raise artefacts.damaged(guest / name, "it is not as long as when it was built")
 
 
-def _inputs() -> str:
+def code() -> list[Path | str]:
+    """What every guest is made from, whatever its packages are."""
     here = Path(__file__).parent
-    return artefacts.digest([*(here / name for name in CODE), debian.RELEASE])
+    return [*(here / name for name in CODE), debian.RELEASE]
 
 
-def _build(guest: Path, progress: Progress) -> None:
+def _inputs() -> str:
+    return artefacts.digest(code())
+
+
+def make(
+    guest: Path,
+    packages: Sequence[str],
+    inputs: str,
+    progress: Progress,
+    *,
+    finish: Callable[[Path], None] = lambda tree: None,
+) -> None:
+    """Put DISKS and a manifest into the folder `guest`, which the caller has locked.
+
+    `packages` are those of the root disk, PACKAGES among them; `finish` is given its tree before it is packed.
+    """
     with artefacts.staging(guest) as new:
         tree, debs, unpacked = new / "tree", new / "debs", new / "kernel"
         for folder in (debs, unpacked):
@@ -118,7 +139,7 @@ def _build(guest: Path, progress: Progress) -> None:
         )
         debian.tree(
             tree,
-            PACKAGES,
+            packages,
             part(progress, 0.0, 0.6),
             variant="extract",
             hooks=[f"--extract-hook={fetch}"],
@@ -132,6 +153,7 @@ def _build(guest: Path, progress: Progress) -> None:
         _modules(unpacked, tree, version)
         progress(0.72, "Preparing Python")
         _finish(tree)
+        finish(tree)
         progress(0.85, "Making the initial RAM disk")
         kernel.ramdisk(new / "initrd.gz", tree, INIT, [tree / _module(tree, version, "virtio_blk")])
         kernel.ramdisk(new / "probe.gz", tree, PROBE, [])
@@ -140,7 +162,7 @@ def _build(guest: Path, progress: Progress) -> None:
         ext4.scratch(new / "scratch.ext4", SCRATCH, "labs-scratch")
         listed = [*(debs / "list").read_text().split(), package.name]
         manifest = {
-            "inputs": _inputs(),
+            "inputs": inputs,
             "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "release": debian.RELEASE,
             "kernel": version,

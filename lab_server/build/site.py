@@ -7,50 +7,65 @@ serves the result.
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import sys
 from pathlib import Path
 
 import brotli  # type: ignore[import-untyped]
 
-from lab_server.build import Progress, artefacts, commands, part
+from lab_server.build import Progress, artefacts, commands, part, verified
 from lab_server.errors import BuildFailed, Missing
 from lab_server.lessons.catalog import load
 
-ASSETS = ("course.js", "course.css", "mermaid-glue.js")  # in docs/assets/built; mkdocs.yml names them
+ASSETS = (
+    "course.js",
+    "course.css",
+    "mermaid-glue.js",
+    "room.css",
+)  # in docs/assets/built; mkdocs.yml and pages name them
 TEXT = {".html", ".css", ".js", ".mjs", ".json", ".svg", ".xml", ".txt", ".map", ".wasm"}
 WORTH = 512  # bytes; below this an encoding saves less than its header costs
 # Served with the address that was asked for in place of site_url's, so it is kept as it is: Material's instant navigation
 # takes protocol and host from the page, but not the port.
 SITEMAP = "sitemap.xml"
+RELOAD = '<script type="module" src="/assets/built/watch.js"></script>'
 SLOW = 11  # brotli's best quality: a second a megabyte, once a build
 ROOM = 256 << 20
 
 
-def build_site(root: Path, out: Path, progress: Progress) -> None:
+def build_site(root: Path, out: Path, progress: Progress, *, watching: bool = False) -> None:
     """Build the site of the repository `root` into `out`, taking the place of what was there in one move.
+
+    `watching`: for an author who waits for it: nothing is compressed, and each page reloads itself when the next build is there.
 
     Raises CatalogError for a wrong lesson, Missing without the page's script, BuildFailed with what MkDocs said, HostFull.
     """
     progress(0.0, "Checking the lessons")
-    load(root)
+    badges = verified.badges(root, out.parent, load(root))
     require_assets(root)
     out.parent.mkdir(parents=True, exist_ok=True)
     artefacts.room(out.parent, ROOM)
     with artefacts.locked(out.parent), artefacts.staging(out.parent) as place:
         new = place / "site"
         progress(0.05, "Building the pages")
-        _mkdocs(root, new)
-        _compress(new, part(progress, 0.5, 0.98))
+        _mkdocs(root, new, badges)
+        if watching:
+            _add_reload(new)
+        else:
+            _compress(new, part(progress, 0.5, 0.98))
         artefacts.put(new, out)
     progress(1.0, "Site built")
 
 
-def inputs(root: Path) -> str:
-    """A hash over everything the site is made from: an equal one means that it needn't be built again."""
-    code = root / "lab_server"
+def inputs(root: Path, data: Path | None = None) -> str:
+    """A hash over everything the site is made from: an equal one means that it needn't be built again.
+
+    `data` is the folder that the site is built in, where `labs verify` notes what it found.
+    """
+    code, noted = root / "lab_server", [data / verified.NAME] if data else []
     return artefacts.digest(
-        [root / "mkdocs.yml", root / "docs", root / "labs", code / "lessons", code / "build/site.py"]
+        [root / "mkdocs.yml", root / "docs", root / "labs", code / "lessons", code / "build/site.py", *noted]
     )
 
 
@@ -65,9 +80,9 @@ def require_assets(root: Path) -> None:
         )
 
 
-def _mkdocs(root: Path, new: Path) -> None:
+def _mkdocs(root: Path, new: Path, badges: dict[str, str]) -> None:
     # PYTHONPATH: the extension comes from the repository being built, wherever this package is installed.
-    env = {"NO_MKDOCS_2_WARNING": "1", "NO_COLOR": "1", "PYTHONPATH": str(root)}
+    env = {"NO_MKDOCS_2_WARNING": "1", "NO_COLOR": "1", "PYTHONPATH": str(root), "LABS_VERIFIED": json.dumps(badges)}
     # Not --quiet: with it MkDocs drops warnings before --strict has counted them.
     argv = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", str(root / "mkdocs.yml"), "-d", str(new)]
     said: list[str] = []
@@ -83,6 +98,11 @@ def _mkdocs(root: Path, new: Path) -> None:
         raise BuildFailed(wrong.message, f"Mend what MkDocs names, then run labs build again:\n{last}") from None
     if not (new / "index.html").is_file():
         raise BuildFailed("MkDocs ended well, and wrote no index.html.", "Is docs/index.md there?")
+
+
+def _add_reload(folder: Path) -> None:
+    for page in folder.rglob("*.html"):
+        page.write_text(page.read_text().replace("</body>", f"{RELOAD}</body>", 1))
 
 
 def _compress(folder: Path, progress: Progress) -> None:
@@ -105,4 +125,4 @@ def _compress(folder: Path, progress: Progress) -> None:
                 twin.write_bytes(packed)
                 os.utime(twin, ns=(times.st_atime_ns, times.st_mtime_ns))
         done += len(data)
-        progress(done / total, f"Compressing {path.name}")
+        progress(done / total, "Compressing the site")

@@ -1,11 +1,13 @@
 """The text of a live block → its steps.
 
 Knows: the two ways to write a block, continuations, here-documents, placeholders.
-Doesn't know: fence headers (fences.py), wildcards in output (matching.py), HTML, or how a step is run. Pure.
+Doesn't know: fence headers (fences.py), wildcards in output (matching.py), predictions' words (predictions.py),
+HTML, or how a step is run. Pure.
 
 `bash`                              `console`
     # A caption                         # A caption
     # needs: limits                     # needs: limits
+    # predict: …? … | …                 # predict: …? … | …
     cat /proc/self/cgroup               host$ cat /proc/self/cgroup
     # 0::/...                           0::/...
                                         watch$ another command, in the session `watch`
@@ -21,12 +23,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from lab_server.lessons import predictions
 from lab_server.lessons.fences import SESSION, Fence, Header, Mistake, read_needs
+from lab_server.lessons.predictions import Prediction
 
 PLACEHOLDER = re.compile(r"(?<![<\w])<[a-z][a-z0-9]*(?:[-_ ][a-z0-9]+)*>")
 _HEREDOC = re.compile(r"""(?<!<)<<(?P<dash>-?)\s*(?P<q>["']?)(?P<word>[A-Za-z_]\w*)(?P=q)""")
 _PROMPT = re.compile(r"(?P<session>[\w-]*)(?P<sign>[$#]) (?P<command>\S.*)")
 _NEEDS = re.compile(r"needs:\s*(?P<names>.*)")
+_PREDICT = re.compile(r"predict:\s*(?P<text>.*)")
+_WHY = re.compile(r"why:\s*(?P<text>.*)")
 _OUTPUT = re.compile(r"output:?\s*", re.I)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -42,6 +48,7 @@ class Step:
     caption: str
     needs: tuple[str, ...]
     line: int
+    predict: Prediction | None = None
 
     @property
     def edit(self) -> bool:
@@ -57,6 +64,7 @@ class Step:
             "caption": self.caption,
             "edit": self.edit,
             "needs": list(self.needs),
+            "predict": self.predict.public() if self.predict else None,
         }
 
 
@@ -109,6 +117,9 @@ class _Reader:
         self.steps: list[Step] = []
         self.caption: list[str] = []
         self.needs: list[str] = []
+        self.predict: list[tuple[str, int]] = [(header.predict, first - 1)] if header.predict else []
+        self.why: list[tuple[str, int]] = []
+        self.asking = False  # the line before was of a prediction's options
 
     def bash(self) -> None:
         under = False  # right under a command: a comment is expected output
@@ -123,6 +134,8 @@ class _Reader:
             elif self.steps and not self.caption and _OUTPUT.fullmatch(line.lstrip("# ")):
                 under = True
             elif under:
+                if _PREDICT.match(line.lstrip("# ")):
+                    raise Mistake(self._line(), "A prediction right under a command.", "Put it above its command.")
                 self._expect(line[1:].removeprefix(" "))
             else:
                 self._remark(line)
@@ -147,7 +160,7 @@ class _Reader:
                 self._command(session, prompt["command"], quote=">")
                 fresh, blank = False, 0
                 continue
-            elif not self.steps or self.caption:
+            elif not self.steps or self._pending():
                 raise Mistake(self._line(), "Output without a command.", "Begin commands with a prompt: host$ ls")
             else:
                 for _ in range(blank):
@@ -160,10 +173,28 @@ class _Reader:
     def _line(self) -> int:
         return self.first + self.at
 
+    def _pending(self) -> bool:
+        """Whether comments were read that belong to a command still to come."""
+        asked = [line for _, line in self.predict if line >= self.first]
+        return bool(self.caption or self.needs or self.why or asked)
+
     def _remark(self, line: str) -> None:
         text = line.lstrip("#").strip()
+        asking, self.asking = self.asking, False
         if needs := _NEEDS.fullmatch(text):
             self.needs += read_needs(needs["names"], self._line())
+        elif predict := _PREDICT.fullmatch(text):
+            if self.predict:
+                raise Mistake(self._line(), "A step has one prediction.", "More options go behind `# | `.")
+            self.predict.append((predict["text"], self._line()))
+            self.asking = True
+        elif text.startswith("|"):
+            if not asking:
+                raise Mistake(self._line(), "An option that belongs to no prediction.", "Put it under `# predict: …`.")
+            self.predict.append((text[1:], self._line()))
+            self.asking = True
+        elif why := _WHY.fullmatch(text):
+            self.why.append((why["text"], self._line()))
         elif text:
             self.caption.append(text)
 
@@ -181,8 +212,20 @@ class _Reader:
                     break
         needs = tuple(dict.fromkeys((*self.header.needs, *self.needs)))
         caption = " ".join(self.caption)
-        self.steps.append(Step(len(self.steps) + 1, session, "\n".join(parts), "", caption, needs, line))
-        self.caption, self.needs = [], []
+        if self.header.predict and self.steps:
+            raise Mistake(
+                self.first - 1, "predict= is for a block with one step.", "Write `# predict: …` above the step."
+            )
+        if self.why and not self.predict:
+            raise Mistake(
+                self.why[0][1], "A reason without a prediction.", "Write `# predict: …` above it, or drop it."
+            )
+        why = " ".join(text for text, _ in self.why if text)
+        predict = predictions.parse(self.predict, why) if self.predict else None
+        number, command = len(self.steps) + 1, "\n".join(parts)
+        self.steps.append(Step(number, session, command, "", caption, needs, line, predict))
+        self.caption, self.needs, self.predict, self.why = [], [], [], []
+        self.asking = False
 
     def _more(self, line: int, quote: str, what: str) -> str:
         if self.at >= len(self.lines) or not self.lines[self.at].startswith(quote):
@@ -197,7 +240,7 @@ class _Reader:
         self.steps[-1] = replace(last, expect=f"{last.expect}\n{text}" if last.expect else text)
 
     def _done(self) -> None:
-        if self.caption or self.needs:
+        if self._pending():
             raise Mistake(self.first + len(self.lines) - 1, "A comment with no command under it.", "Move or drop it.")
 
 

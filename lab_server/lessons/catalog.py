@@ -3,7 +3,8 @@
 Knows: where lessons and lab files are, and how they must fit together. Doesn't know: HTTP, sandboxes, HTML.
 
     docs/<module>/NN-name.md            a lesson; its id is `<module>/NN-name`
-    labs/<module>/NN-name/lab.yml       what its sandbox is like (labfile.py); without one it gets the template `default`
+    labs/<module>/NN-name/tasks/        its tasks (taskfiles.py)
+    labs/<module>/NN-name/lab.yml       what its sandbox is like (labfile.py); where it sets no limits the template is `default`
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab_server.errors import CatalogError, Missing, NotFound
-from lab_server.lessons import labfile
+from lab_server.lessons import labfile, taskfiles
 from lab_server.lessons.blocks import Block
 from lab_server.lessons.fences import Mistake
 from lab_server.lessons.labfile import CAPABILITIES, Lab
 from lab_server.lessons.page import FACTS, Page, read
 from lab_server.lessons.quizzes import Quiz
+from lab_server.lessons.taskfiles import Sources
+from lab_server.lessons.tasks import Task
 
 _LESSON = re.compile(r"(?P<module>[a-z0-9-]+)/\d\d-[a-z0-9-]+")
 DEFAULT_TEMPLATE = "default"
@@ -41,6 +44,7 @@ class Lesson:
     blocks: tuple[Block, ...]
     quizzes: tuple[Quiz, ...]
     template: str
+    tasks: tuple[Task, ...] = ()
 
     def block(self, id_: str) -> Block:
         """Raises NotFound."""
@@ -49,8 +53,15 @@ class Lesson:
                 return block
         raise NotFound(f"The lesson {self.id} has no block {id_!r}.", f"It has {_names(b.id for b in self.blocks)}.")
 
+    def task(self, name: str) -> Task:
+        """Raises NotFound."""
+        for task in self.tasks:
+            if task.name == name:
+                return task
+        raise NotFound(f"The lesson {self.id} has no task {name!r}.", f"It has {_names(t.name for t in self.tasks)}.")
+
     def public(self) -> dict[str, object]:
-        """One lesson of `GET /api/lessons`: no answers in it."""
+        """One lesson of `GET /api/lessons`: no answers in it, and no scripts."""
         return {
             "id": self.id,
             "title": self.title,
@@ -61,6 +72,7 @@ class Lesson:
             "sessions": list(self.sessions),
             "blocks": [block.public() for block in self.blocks],
             "quizzes": [quiz.public() for quiz in self.quizzes],
+            "tasks": [task.public() for task in self.tasks],
         }
 
 
@@ -95,6 +107,7 @@ def load(root: Path) -> Catalog:
     if not docs.is_dir():
         raise Missing(f"There is no folder {docs}.", "Run this in the course's repository.")
     files = {path.relative_to(labs).parent.as_posix(): path for path in sorted(labs.glob("*/*/lab.yml"))}
+    folders = {path.relative_to(labs).parent.as_posix() for path in labs.glob("*/*/tasks")} - set(files)
     lessons: list[Lesson] = []
     for path in sorted(docs.rglob("*.md")):
         id_ = path.relative_to(docs).with_suffix("").as_posix()
@@ -103,15 +116,23 @@ def load(root: Path) -> Catalog:
         if _LESSON.fullmatch(id_):
             file = files.pop(id_, None)
             lab = _lab(file, root) if file else None
-            lessons.append(_lesson(id_, name, page, lab, file.relative_to(root).as_posix() if file else ""))
-        elif page.blocks or page.quizzes:
-            line = page.blocks[0].line if page.blocks else page.quizzes[0].questions[0].line
+            lessons.append(_lesson(id_, page, lab, Sources(root, name, f"labs/{id_}/lab.yml")))
+            folders.discard(id_)
+        elif lines := _live(page):
             raise CatalogError(
-                name, line, "Only a lesson has live blocks and quizzes.", "Name it docs/<module>/NN-name.md."
+                name, lines[0], "Only a lesson has live blocks, quizzes and tasks.", "Name it docs/<module>/NN-name.md."
             )
+    for id_ in sorted(folders):
+        raise CatalogError(f"labs/{id_}/tasks", 1, f"There is no lesson docs/{id_}.md for these tasks.")
     for id_, file in files.items():
         raise CatalogError(file.relative_to(root).as_posix(), 1, f"There is no lesson docs/{id_}.md for this lab.")
     return Catalog(tuple(lessons))
+
+
+def _live(page: Page) -> list[int]:
+    """The lines of what only a lesson may have."""
+    questions = [question.line for quiz in page.quizzes for question in quiz.questions]
+    return [*(block.line for block in page.blocks), *questions, *(task.line for task in page.tasks)]
 
 
 def _names(ids: Iterable[str]) -> str:
@@ -141,8 +162,8 @@ def _lab(path: Path, root: Path) -> Lab:
         raise CatalogError(name, wrong.line, wrong.message, wrong.remedy) from None
 
 
-def _lesson(id_: str, name: str, page: Page, lab: Lab | None, lab_name: str) -> Lesson:
-    module = id_.split("/")[0]
+def _lesson(id_: str, page: Page, lab: Lab | None, sources: Sources) -> Lesson:
+    module, name, lab_name = id_.split("/")[0], sources.page, sources.lab
     if not page.title:
         raise CatalogError(name, 1, "A lesson needs a title.", "Begin with a line like `# How Containers Work`.")
     if page.facts is None:
@@ -168,7 +189,8 @@ def _lesson(id_: str, name: str, page: Page, lab: Lab | None, lab_name: str) -> 
         needs=needs,
         blocks=page.blocks,
         quizzes=page.quizzes,
-        template=id_ if lab else DEFAULT_TEMPLATE,
+        template=id_ if sandbox.limits else DEFAULT_TEMPLATE,
+        tasks=taskfiles.read(sources, page, sandbox.tasks),
     )
 
 

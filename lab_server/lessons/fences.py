@@ -28,7 +28,7 @@ _OPTIONS = re.compile(r"""(?:\s*(?:title|hl_lines|linenums)=(?P<quote>["']).*?(?
 _TOKEN = re.compile(
     r"""\s*(?:\.(?P<cls>[\w-]+)|\#(?P<id>[^\s"'=]+)|(?P<key>[\w-]+)\s*=\s*(?:"(?P<dq>[^"]*)"|'(?P<sq>[^']*)'|(?P<bare>[^\s"']+)))(?=\s|$)"""
 )
-_HINT = re.compile(r"\blab\b|\b(?:session|caption|needs)\s*=", re.I)
+_HINT = re.compile(r"\blab\b|\b(?:session|caption|needs|predict)\s*=", re.I)
 EXAMPLE = 'Write it like this: ```bash {.lab #some-id session=host caption="Some words"}'
 
 
@@ -44,12 +44,13 @@ class Mistake(Exception):
 
 @dataclass(frozen=True)
 class Header:
-    """What the header of a live block says. `needs` are names of capabilities."""
+    """What the header of a live block says. `needs` are names of capabilities; `predict` is as predictions.py reads it."""
 
     id: str
     session: str
     caption: str
     needs: tuple[str, ...]
+    predict: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,15 +150,22 @@ def header(language: str, classes: Sequence[str], id_: str, attributes: Mapping[
         raise Mistake(line, f"A live block is `bash` or `console`, not {language!r}.", EXAMPLE)
     if extra := [name for name in classes if name != "lab"]:
         raise Mistake(line, f"A live block knows no class .{extra[0]}.", EXAMPLE)
-    if unknown := [key for key in attributes if key not in ("session", "caption", "needs")]:
-        raise Mistake(line, f"A live block knows no {unknown[0]}=.", "It takes session=, caption= and needs=.")
+    if unknown := [key for key in attributes if key not in ("session", "caption", "needs", "predict")]:
+        raise Mistake(
+            line, f"A live block knows no {unknown[0]}=.", "It takes session=, caption=, needs= and predict=."
+        )
     if not BLOCK_ID.fullmatch(id_):
         raise Mistake(line, "A live block needs an id of small letters, digits and hyphens.", EXAMPLE)
     session = attributes.get("session", DEFAULT_SESSION)
     if not SESSION.fullmatch(session):
         raise Mistake(line, f"{session!r} can't be a session.", "Use small letters, digits and hyphens, at most 16.")
     caption = attributes.get("caption", "").strip() or id_.replace("-", " ").capitalize()
-    return Header(id_, session, caption, read_needs(attributes.get("needs", ""), line))
+    predict = attributes.get("predict", "").strip()
+    if "predict" in attributes and not predict:
+        raise Mistake(
+            line, "predict= has no question.", 'Write it like this: predict="How many? one => 1 | many => ..."'
+        )
+    return Header(id_, session, caption, read_needs(attributes.get("needs", ""), line), predict)
 
 
 def read_needs(text: str, line: int) -> tuple[str, ...]:

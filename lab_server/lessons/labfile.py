@@ -1,4 +1,4 @@
-"""One lab.yml → sessions, limits, needs.
+"""One lab.yml → sessions, limits, needs, tasks.
 
 Knows: the fields of lab.yml, their units, and where each stands. Doesn't know: files, pages, drivers. Pure.
 
@@ -10,7 +10,12 @@ Knows: the fields of lab.yml, their units, and where each stands. Doesn't know: 
       pids: 512
       disk: 1G
       io: 200M/s                    # a second, each way
-    needs: [limits, nested_engine]  # all that any step of the lesson needs
+    needs: [limits, nested_engine]  # all that any step or task of the lesson needs
+    tasks:                          # in any order: the page says where each stands
+      01-own-hostname:
+        title: A hostname of your own
+        needs: [nested_engine]      # may be left out
+        timeout_seconds: 10         # of each of its scripts; 15 when left out
 """
 
 from __future__ import annotations
@@ -26,9 +31,23 @@ from lab_server.lessons.fences import DEFAULT_SESSION, SESSION, Mistake
 CAPABILITIES = ("limits", "disk_quota", "nested_engine")
 LIMITS = ("memory", "cpus", "pids", "disk", "io")
 MAX_SESSIONS = 6
+MAX_TASKS = 16
+TASK = re.compile(r"(?=.{4,64}\Z)\d\d(?:-[a-z0-9]+)+")
+TIMEOUT, LONGEST = 15, 60  # seconds of a task's script: usual, most
 _SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[KMG]?)(?:i?B)?", re.I)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _LEAST = {"memory": 64 << 20, "cpus": 0.05, "pids": 16, "disk": 16 << 20, "io": 1 << 20}
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A task as the file has it. `timeout` is in seconds; `line` is that of its name."""
+
+    name: str
+    title: str
+    needs: tuple[str, ...]
+    timeout: int
+    line: int
 
 
 @dataclass(frozen=True)
@@ -40,6 +59,7 @@ class Lab:
     sessions: tuple[str, ...] = (DEFAULT_SESSION,)
     limits: dict[str, int | float] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    tasks: tuple[Declared, ...] = ()
 
 
 def read(text: str) -> Lab:
@@ -52,14 +72,18 @@ def read(text: str) -> Lab:
         raise Mistake(
             mark.line + 1 if mark else 1, f"Not YAML: {what}.", "Mind colons, quotes and indentation."
         ) from None
-    fields = _mapping(root, ("title", "sessions", "limits", "needs"), "lab.yml") if root is not None else {}
-    title, sessions, limits, needs = (fields.get(name) for name in ("title", "sessions", "limits", "needs"))
+    fields = _mapping(root, ("title", "sessions", "limits", "needs", "tasks"), "lab.yml") if root is not None else {}
+    title, sessions, limits, needs, tasks = (
+        fields.get(name) for name in ("title", "sessions", "limits", "needs", "tasks")
+    )
+    needed = _needs(needs) if needs else ()
     return Lab(
         _text(title, "title") if title else "",
         _line(title) if title else 1,
         _sessions(sessions) if sessions else (DEFAULT_SESSION,),
         _limits(limits) if limits else {},
-        _needs(needs) if needs else (),
+        needed,
+        _tasks(tasks, needed) if tasks else (),
     )
 
 
@@ -117,6 +141,37 @@ def _needs(node: yaml.Node) -> tuple[str, ...]:
         if name not in CAPABILITIES:
             raise Mistake(line, f"There is no capability {name!r}.", f"Known are {', '.join(CAPABILITIES)}.")
     return tuple(dict.fromkeys(name for name, _ in found))
+
+
+def _tasks(node: yaml.Node, needed: tuple[str, ...]) -> tuple[Declared, ...]:
+    if not isinstance(node, yaml.MappingNode):
+        raise Mistake(_line(node), "tasks must be names and what belongs to each.", "Like 01-some-name: {title: Words}")
+    found: dict[str, Declared] = {}
+    for key, value in node.value:
+        name, line = str(key.value), _line(key)
+        if not TASK.fullmatch(name):
+            raise Mistake(line, f"{name!r} can't be a task.", "Two digits, a hyphen, small letters: 01-some-name.")
+        if name in found:
+            raise Mistake(line, f"{name!r} is given twice.")
+        fields = _mapping(value, ("title", "needs", "timeout_seconds"), f"The task {name}")
+        if "title" not in fields:
+            raise Mistake(line, f"The task {name} has no title.", "Give it one: title: Some words")
+        needs = _needs(fields["needs"]) if "needs" in fields else ()
+        for need in needs:
+            if need not in needed:
+                raise Mistake(_line(fields["needs"]), f"This task needs {need!r}.", "Add it to the lesson's needs.")
+        timeout = _timeout(fields["timeout_seconds"]) if "timeout_seconds" in fields else TIMEOUT
+        found[name] = Declared(name, _text(fields["title"], "title"), needs, timeout, line)
+    if len(found) > MAX_TASKS:
+        raise Mistake(_line(node), f"A lesson has at most {MAX_TASKS} tasks.", "Make two lessons of it.")
+    return tuple(found.values())
+
+
+def _timeout(node: yaml.Node) -> int:
+    text = _text(node, "timeout_seconds")
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LONGEST):
+        raise Mistake(_line(node), f"timeout_seconds: {text!r} is no whole number from 1 to {LONGEST}.")
+    return int(text)
 
 
 def _limits(node: yaml.Node) -> dict[str, int | float]:

@@ -1,4 +1,4 @@
-"""One Markdown page → its title, facts, blocks and quizzes.
+"""One Markdown page → its title, facts, blocks, quizzes and tasks' places.
 
 Knows: the shape of a lesson page: `# Title`, then `> **Module:** … | **Level:** … | **Time:** 30 minutes`.
 Doesn't know: files, lab.yml, HTML. Pure.
@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from lab_server.lessons import blocks, drawings, quizzes
+from lab_server.lessons import blocks, drawings, quizzes, tasks
 from lab_server.lessons.blocks import Block
 from lab_server.lessons.fences import Mistake, inside, scan
 from lab_server.lessons.quizzes import Quiz
+from lab_server.lessons.tasks import Placed
 
 _TITLE = re.compile(r"#\s+(?P<title>.+)")
 _FACTS = re.compile(r">\s*(?P<facts>\*\*\w+:\*\*.*)")
@@ -40,6 +41,7 @@ class Page:
     facts: Facts | None
     blocks: tuple[Block, ...]
     quizzes: tuple[Quiz, ...]
+    tasks: tuple[Placed, ...]
 
 
 def read(text: str, path: str) -> Page:
@@ -58,8 +60,12 @@ def read(text: str, path: str) -> Page:
         found[block.id] = block
     lines = text.splitlines()
     title, title_line = _title(lines, inside(text))
-    asked = quizzes.find(lines, path)
-    return Page(title, title_line, _facts(lines, title_line), tuple(found.values()), tuple(q.quiz for q in asked))
+    asked = tuple(quiz.quiz for quiz in quizzes.find(lines, path))
+    placed = tuple(tasks.find(lines))
+    for block in found.values():
+        if any(task.start < block.line <= task.end for task in placed):
+            raise Mistake(block.line, "A live block in the text of a task.", "Put it above or below the task.")
+    return Page(title, title_line, _facts(lines, title_line), tuple(found.values()), asked, placed)
 
 
 def _title(lines: list[str], fenced: set[int]) -> tuple[str, int]:
@@ -79,4 +85,13 @@ def _facts(lines: list[str], title_line: int) -> Facts | None:
         if set(facts) != {"module", "level", "time"} or minutes is None:
             raise Mistake(i + 1, "The line of facts needs module, level and time.", f"Write it like this: {FACTS}")
         return Facts(facts["module"], facts["level"], int(minutes["minutes"]), i + 1)
+    return None
+
+
+def facts_end(lines: list[str]) -> int | None:
+    """Index of the line after the block quote with the facts, of a page without fences; None where there is no such quote."""
+    title, after = _title(lines, set())
+    for i in range(after, min(after + 5, len(lines)) if title else 0):
+        if _FACTS.fullmatch(lines[i].rstrip()):
+            return next((j for j in range(i + 1, len(lines)) if not lines[j].startswith(">")), len(lines))
     return None

@@ -1,4 +1,4 @@
-"""The host's cgroup tree as sandboxes need it: find it, kill and remove a subtree.
+"""The host's cgroup tree as sandboxes need it: find it, kill and remove a subtree. How one is handed over: delegation.py.
 
 Knows cgroup v2's files (cgroup-v2.rst). Doesn't know sandboxes; limits are the runtime's to write.
 """
@@ -10,9 +10,9 @@ import select
 import time
 from pathlib import Path
 
-from lab_server.sandbox import syscalls
+from lab_server.sandbox import delegation, syscalls
 
-ROOT = Path("/sys/fs/cgroup")
+ROOT = Path(delegation.ROOT)
 NEEDED = ("cpu", "memory", "pids")
 
 
@@ -22,8 +22,7 @@ def is_pure_v2(root: Path = ROOT) -> bool:
 
 def controllers(root: Path = ROOT) -> list[str]:
     """The controllers that can be had here; none on a hybrid or v1 host."""
-    file = root / "cgroup.controllers"
-    return file.read_text().split() if file.exists() else []
+    return delegation.controllers(str(root))
 
 
 def prepare() -> bool:
@@ -31,11 +30,16 @@ def prepare() -> bool:
 
     On a hybrid host the v2 tree, which has no controllers there, is bound over ROOT: namespaces and delegation then
     work, limits don't. To be called in a mount namespace of one's own: the host's mounts stay as they are.
+    Where ROOT is a container's cgroup and no host's, its processes leave its top, so that it can have children with limits.
     """
     unified = ROOT / "unified"
     if not is_pure_v2() and is_pure_v2(unified):
         syscalls.mount(str(unified), ROOT, flags=syscalls.MS_BIND)
-    return set(NEEDED) <= set(controllers())
+    limits = set(NEEDED) <= set(controllers())
+    inside = (ROOT / "cgroup.type").exists()  # every cgroup has it but the host's root
+    if limits and inside and not set(NEEDED) <= set((ROOT / "cgroup.subtree_control").read_text().split()):
+        delegation.divide()
+    return limits
 
 
 def _below(cgroup: Path) -> list[Path]:

@@ -15,17 +15,17 @@ Everything here blocks: the spawner calls it from a thread per request.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-SANDBOX_ID = re.compile(r"[a-z0-9]{8,32}")
-SESSION = re.compile(r"[a-z][a-z0-9-]{0,15}")
-LABEL = re.compile(r"[A-Za-z0-9._/@:-]{0,128}")
-MAX_COLUMNS = 1000
-MAX_ROWS = 500
+from lab_server.sandbox.names import LABEL as LABEL
+from lab_server.sandbox.names import MAX_COLUMNS as MAX_COLUMNS
+from lab_server.sandbox.names import MAX_ROWS as MAX_ROWS
+from lab_server.sandbox.names import SANDBOX_ID as SANDBOX_ID
+from lab_server.sandbox.names import SESSION as SESSION
+from lab_server.sandbox.names import UNBOUND as UNBOUND
 
 MIB = 1 << 20
 
@@ -130,3 +130,58 @@ class Driver(Protocol):
         """A running sandbox, ready for terminals. Leaves nothing behind when it raises SandboxFailed or HostFull."""
 
     def close(self) -> None: ...
+
+
+# --- what outlives the spawner, where a driver can do that ---
+
+
+@runtime_checkable
+class LastingTerminal(Protocol):
+    def keep(self, ring: int, name: str) -> None:
+        """Leave the replay ring and the terminal's name with the sandbox, too, for a spawner that comes after this one."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A terminal that a spawner before this one opened; its descriptors are the finder's to close."""
+
+    session: str
+    name: str
+    terminal: Terminal
+    ring: int
+
+
+@dataclass(frozen=True)
+class Survivor:
+    """A sandbox that was there before this driver started."""
+
+    sandbox: Sandbox
+    template: str
+    terminals: tuple[Kept, ...]
+    id: str = ""  # that it was bound to, where that is not its own
+
+
+@runtime_checkable
+class LastingDriver(Protocol):
+    def survivors(self) -> list[Survivor]:
+        """The sandboxes of a spawner that was killed, taken over. To be called once, after `start`."""
+
+
+# --- sandboxes that are made before anybody wants them (pool.py) ---
+
+
+@runtime_checkable
+class Rebindable(Protocol):
+    """A LastingDriver that can have warm sandboxes: it remembers whose one became."""
+
+    def bind(self, sandbox: Sandbox, id: str, labels: Mapping[str, str]) -> None:
+        """From here on a survivor of it has this id and these labels. Once a sandbox. Raises OSError, and is not bound then."""
+
+
+# --- what is used ---
+
+
+@runtime_checkable
+class MeasuringDriver(Protocol):
+    def usage(self, ids: Sequence[str]) -> dict[str, dict[str, float]]:
+        """What each of these sandboxes uses, as usage.of_cgroup gives it; ids that are not there are left out. Cheap, and never raises."""

@@ -1,24 +1,24 @@
 """The OCI runtime's command line: crun(1), one method a subcommand.
 
-Knows crun's arguments, exit statuses and console socket. Doesn't know what is in a bundle or why.
+Knows crun's arguments (with commands.py), exit statuses and console socket. Doesn't know what is in a bundle or why.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import shutil
 import socket
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from lab_server.errors import DriverUnavailable, Missing, SandboxFailed
-from lab_server.sandbox import rpc
+from lab_server.sandbox import commands, rpc
 
 OLDEST = (1, 8)
 PATIENCE = 60.0  # seconds for one call: emulated machines are slow
+OOM_SCORE_ADJ = 300  # where no memory is left, what runs in a sandbox is killed before web and the spawner
 
 
 class Crun:
@@ -31,9 +31,12 @@ class Crun:
     def version(self) -> str:
         """Like "crun 1.21". Raises Missing, or DriverUnavailable when it is too old."""
         if not self._version:
-            if not shutil.which("crun"):
-                raise Missing("crun is not installed.", "apt-get install crun")
-            words = subprocess.run(["crun", "--version"], capture_output=True, text=True, check=False).stdout.split()
+            try:
+                words = subprocess.run(
+                    ["crun", "--version"], capture_output=True, text=True, check=False
+                ).stdout.split()
+            except FileNotFoundError:
+                raise Missing("crun is not installed.", "apt-get install crun") from None
             number = words[2] if len(words) > 2 else "0"
             if tuple(int(part) for part in number.split(".")[:2] if part.isdigit()) < OLDEST:
                 raise DriverUnavailable(f"crun {number} is too old.", "Install crun 1.8 or newer.")
@@ -41,29 +44,30 @@ class Crun:
         return self._version
 
     def _command(self, *arguments: str) -> list[str]:
-        return ["crun", f"--root={self._root}", "--cgroup-manager=cgroupfs", *arguments]
+        return commands.crun(self._root, *arguments)
 
     def _call(self, *arguments: str) -> str:
         self._root.mkdir(parents=True, exist_ok=True)
         # Not a pipe: a detached container keeps the descriptor, and reading to its end would wait for the container's.
-        with tempfile.TemporaryFile() as said:
-            done = subprocess.run(
-                self._command(*arguments),
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                timeout=PATIENCE,
-                check=False,
-            )
+        with open(os.memfd_create("crun"), "w+b") as said:  # noqa: PTH123 -- a descriptor, no path
+            started = subprocess.Popen(self._command(*arguments), stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+            _expendable(started.pid)
+            try:
+                code = started.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                started.kill()
+                started.wait()
+                raise SandboxFailed(f"crun {arguments[0]} did not end in time.", "See `labs doctor`.") from None
             said.seek(0)
             text = said.read().decode(errors="replace").strip()
-        if done.returncode:
-            raise SandboxFailed(f"crun {arguments[0]} failed: {text[-500:] or done.returncode}.", "See `labs doctor`.")
+        reap_strays()
+        if code:
+            raise SandboxFailed(f"crun {arguments[0]} failed: {text[-500:] or code}.", "See `labs doctor`.")
         return text
 
     def run(self, id: str, bundle: Path, pid_file: Path) -> int:
         """Create and start the container, detached; the pid of its PID 1 as the host sees it."""
-        self._call("run", "--detach", f"--pid-file={pid_file}", f"--bundle={bundle}", id)
+        self._call(*commands.run(id, bundle, pid_file))
         return int(pid_file.read_text())
 
     def known(self) -> list[str]:
@@ -88,9 +92,10 @@ class Crun:
 
         crun opens the PTY inside and sends its master through a socket that only root can reach (--console-socket).
         """
-        with tempfile.TemporaryDirectory(dir=scratch) as name:
-            place = Path(name)
-            (place / "process.json").write_text(json.dumps(process))
+        place = scratch / os.urandom(6).hex()
+        place.mkdir(mode=0o700)
+        (place / "process.json").write_text(json.dumps(process))
+        try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as console:
                 console.bind(str(place / "console"))
                 console.listen(1)
@@ -110,13 +115,45 @@ class Crun:
                 raise SandboxFailed("crun sent no terminal.", "Try again.")
             os.set_inheritable(fds[0], False)
             return fds[0], int((place / "pid").read_text())
+        finally:
+            for left in place.iterdir():
+                left.unlink()
+            place.rmdir()
 
-    def start(
-        self, id: str, process: dict[str, Any], fds: tuple[int, int, int], scratch: Path
-    ) -> subprocess.Popen[bytes]:
+    def start(self, id: str, process: dict[str, Any], fds: tuple[int, int, int]) -> subprocess.Popen[bytes]:
         """Start `process` in the container on these descriptors; crun stays, and ends with its exit status."""
-        with tempfile.NamedTemporaryFile("w", dir=scratch, suffix=".json", delete=False) as file:
-            json.dump(process, file)
-        return subprocess.Popen(
-            self._command("exec", f"--process={file.name}", id), stdin=fds[0], stdout=fds[1], stderr=fds[2]
-        )
+        told = os.memfd_create("process.json")  # no file: a sandbox's tasks are looked at thousands of times
+        try:
+            os.write(told, json.dumps(process).encode())
+            started = subprocess.Popen(
+                self._command("exec", f"--process=/proc/self/fd/{told}", id),
+                stdin=fds[0],
+                stdout=fds[1],
+                stderr=fds[2],
+                pass_fds=(told,),
+            )
+            _expendable(started.pid)
+            return started
+        finally:
+            os.close(told)
+
+
+def _expendable(pid: int) -> None:
+    """What this crun starts inherits it. Not by the bundle's oomScoreAdj: `crun exec` leaves that be, so that PID 1 went first."""
+    with contextlib.suppress(OSError):  # it has ended
+        Path(f"/proc/{pid}/oom_score_adj").write_text(str(OOM_SCORE_ADJ))
+
+
+def reap_strays() -> None:
+    """A detaching crun leaves a process of its own behind, which ends as the child of a subreaper, us, and that nobody waits for.
+
+    It is called crun and is in a session that is neither ours nor its own. What we started ourselves is in ours; a shell is in its own.
+    """
+    ours = os.getsid(0)
+    for listed in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # a thread that has ended
+            for child in map(int, listed.read_text().split()):
+                with contextlib.suppress(OSError):
+                    _, _, rest = Path(f"/proc/{child}/stat").read_text().partition("(crun) Z ")
+                    if rest and int(rest.split()[2]) not in (ours, child):
+                        os.waitpid(child, os.WNOHANG)

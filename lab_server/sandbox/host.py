@@ -5,18 +5,35 @@ Knows where the kernel and the system say so. Changes nothing, and needs no priv
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import platform
+import re
 import shutil
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lab_server.errors import DriverUnavailable
 from lab_server.sandbox import cgroups, drivers
 
 SPARE_DISK = 6 << 30  # bytes: images, the guest and a first few sandboxes
 SPARE_MEMORY = 2 << 30
+SBIN = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+
+# below /proc/sys → the values that are good; docs/self-hosting/security.md lists them
+ADVICE = {
+    "kernel/io_uring_disabled": ("2",),
+    "kernel/unprivileged_bpf_disabled": ("1", "2"),
+    "kernel/kexec_load_disabled": ("1",),
+    "kernel/dmesg_restrict": ("1",),
+    "kernel/kptr_restrict": ("1", "2"),
+    "dev/tty/legacy_tiocsti": ("0",),
+    "kernel/yama/ptrace_scope": ("1", "2", "3"),
+}
 
 
 @dataclass(frozen=True)
@@ -132,6 +149,40 @@ def _program(name: str, package: str, what: str) -> Check:
     )
 
 
+def engine(path: Path | None = None) -> Check:
+    """Whether Docker Engine answers here, and is one that the docker driver can use; asked without its SDK."""
+    address = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    if path is None and not address.startswith("unix://"):
+        return Check("Docker Engine", None, address, "The docker driver needs an engine on this machine.")
+    path = path or Path(address.removeprefix("unix://"))
+    if not path.exists():
+        return Check(
+            "Docker Engine", None, f"no {path}", "Only the docker driver needs it: docs/self-hosting/compose.md."
+        )
+    try:
+        version, info = _ask(path, "/version"), _ask(path, "/info")
+    except (OSError, ValueError, http.client.HTTPException) as why:
+        return Check("Docker Engine", None, f"{path} does not answer: {why}", "Let this user read and write it.")
+    number = str(version.get("Version", "?"))
+    found = f"{number}, cgroup v{info.get('CgroupVersion', '1')}"
+    if not number.partition(".")[0].isdigit() or int(number.partition(".")[0]) < 24:
+        return Check("Docker Engine", None, found, "The docker driver needs Docker Engine 24 or newer.")
+    if str(info.get("CgroupVersion")) != "2":
+        return Check("Docker Engine", None, found, "The docker driver needs cgroup v2.")
+    return Check("Docker Engine", True, found)
+
+
+def _ask(path: Path, what: str) -> dict[str, Any]:
+    """An answer of the Engine API, over its unix socket."""
+    connection = http.client.HTTPConnection("localhost", timeout=10)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection.sock:
+        connection.sock.settimeout(10)
+        connection.sock.connect(str(path))
+        connection.request("GET", what)
+        answer = json.loads(connection.getresponse().read(1 << 20))
+    return dict(answer)
+
+
 def _kvm() -> Check:
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return Check(
@@ -152,6 +203,21 @@ def _disk(data: Path) -> Check:
     )
 
 
+def disk_limit(data: Path, mounts: str, devices: str, has_mke2fs: bool) -> Check:
+    """What would keep a learner's files below LABS_DISK. `mounts`: /proc/self/mountinfo, `devices`: /proc/devices."""
+    data = data / "sandboxes"
+    place = next(path for path in [data, *data.parents] if path.exists()).resolve()
+    lines = [line.split() for line in mounts.splitlines()]
+    below = [words for words in lines if place.is_relative_to(words[4])]
+    if any(option in ("prjquota", "pquota") for option in (below[-1][-1].split(",") if below else ())):
+        return Check("disk limit", True, "project quotas")
+    if not has_mke2fs:
+        return Check("disk limit", None, "none: no project quotas, no mke2fs", "apt-get install e2fsprogs")
+    if not re.search(r"^ *7 loop$", devices, re.MULTILINE):
+        return Check("disk limit", None, "none: no project quotas, no loop devices", "modprobe loop")
+    return Check("disk limit", True, "a disk in a file for each sandbox")
+
+
 def _memory() -> Check:
     fields = dict(line.split(":", 1) for line in _read("/proc/meminfo").splitlines() if ":" in line)
     free = int(fields.get("MemAvailable", "0 kB").split()[0]) << 10
@@ -166,16 +232,7 @@ def _memory() -> Check:
 
 def _advice() -> Iterable[Check]:
     """Settings that make a shared kernel a smaller target; nothing depends on them."""
-    wanted = {
-        "kernel/io_uring_disabled": ("2",),
-        "kernel/unprivileged_bpf_disabled": ("1", "2"),
-        "kernel/kexec_load_disabled": ("1",),
-        "kernel/dmesg_restrict": ("1",),
-        "kernel/kptr_restrict": ("1", "2"),
-        "dev/tty/legacy_tiocsti": ("0",),
-        "kernel/yama/ptrace_scope": ("1", "2", "3"),
-    }
-    for name, good in wanted.items():
+    for name, good in ADVICE.items():
         found = _read(f"/proc/sys/{name}")
         if found and found not in good:
             dotted = name.replace("/", ".")
@@ -195,11 +252,15 @@ def checks(data: Path) -> list[Check]:
         _overlay(),
         _program("crun", "crun", "the crun driver needs it"),
         _program("qemu-system-x86_64", "qemu-system-x86", "the vm driver needs it"),
+        engine(),
         _kvm(),
         _program("mmdebstrap", "mmdebstrap", "builds the images"),
         _program("mke2fs", "e2fsprogs", "builds the guest's disks"),
         _program("node", "nodejs npm", "builds the page"),
         _disk(data),
+        disk_limit(
+            data, _read("/proc/self/mountinfo"), _read("/proc/devices"), shutil.which("mke2fs", path=SBIN) is not None
+        ),
         _memory(),
         *_advice(),
     ]

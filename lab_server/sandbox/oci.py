@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lab_server.sandbox.contract import SandboxSpec
+if TYPE_CHECKING:  # an agent imports this module with every sandbox, and needs no spec
+    from lab_server.sandbox.contract import SandboxSpec
 
 IDS = 65536  # ids a sandbox owns; its root is the first
 FIRST_ID = 100_000
+FIRST_AGENT_ID = 70_000  # one id a slot, where an agent makes the sandbox (agent/)
 
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -43,8 +44,7 @@ CAPABILITIES = [
 ]
 
 
-@dataclass(frozen=True)
-class HostFacts:
+class HostFacts(NamedTuple):
     """What of the host shapes the bundle."""
 
     limits: bool  # cgroup v2 controllers are there
@@ -53,8 +53,7 @@ class HostFacts:
     tun: bool = False  # /dev/net/tun can be bound in
 
 
-@dataclass(frozen=True)
-class SandboxPaths:
+class SandboxPaths(NamedTuple):
     """Where one sandbox's parts are on the host."""
 
     rootfs: Path
@@ -66,6 +65,17 @@ class SandboxPaths:
 def first_id(slot: int) -> int:
     """The host id that is root of the sandbox in this slot (slots count from 0)."""
     return FIRST_ID + IDS * slot
+
+
+def agent_id(slot: int) -> int:
+    """The host id that the agent of this slot's sandbox runs as."""
+    return FIRST_AGENT_ID + slot
+
+
+def agent_ids(slot: int) -> list[tuple[int, int, int]]:
+    """The agent's own id map, (inside, outside, count): itself as root, and the sandbox's ids under the numbers they have on the
+    host, so that the sandbox's own map reads as if the host had made it."""
+    return [(0, agent_id(slot), 1), (first_id(slot), first_id(slot), IDS)]
 
 
 @cache
@@ -177,7 +187,3 @@ def config(spec: SandboxSpec, slot: int, paths: SandboxPaths, facts: HostFacts) 
             "seccomp": seccomp(spec),
         },
     }
-
-
-# Files of the sandbox's cgroup that the OCI has no word for; the kernel's default is unlimited (cgroup-v2.rst).
-CGROUP_CAPS = {"cgroup.max.descendants": "128", "cgroup.max.depth": "8"}

@@ -13,32 +13,43 @@ import array
 import json
 import os
 import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from lab_server.errors import BadInput, LabError, SpawnerGone, by_code
-from lab_server.sandbox.contract import LABEL, MAX_COLUMNS, MAX_ROWS, SANDBOX_ID, SESSION
+from lab_server.sandbox.names import LABEL, MAX_COLUMNS, MAX_ROWS, SANDBOX_ID, SESSION, UNBOUND
 
 MAX_MESSAGE = 64 * 1024
 MAX_DESCRIPTORS = 3
+MOST_MEASURED = 256  # sandboxes in one question: the answer fits in a message
+MAX_SLOTS = 20_000  # id ranges below 2**31, and agents' ids below the first of them (oci.py)
 
 # verb -> its fields; every field is required, none other is allowed
 VERBS: dict[str, dict[str, str]] = {
     "info": {},
-    "list": {},
+    "list": {"after": "after"},
     "create": {"sandbox": "sandbox", "template": "template", "labels": "labels"},
+    "bind": {"sandbox": "sandbox", "template": "template", "labels": "labels"},
     "destroy": {"sandbox": "sandbox"},
     "open": {"sandbox": "sandbox", "session": "session", "columns": "columns", "rows": "rows"},
     "resize": {"sandbox": "sandbox", "session": "session", "columns": "columns", "rows": "rows"},
     "status": {"sandbox": "sandbox", "session": "session"},
     "hangup": {"sandbox": "sandbox", "session": "session"},
     "run": {"sandbox": "sandbox", "argv": "argv"},
+    "usage": {"sandboxes": "sandboxes"},
 }
+
+
+def _sandbox(value: object) -> bool:
+    return isinstance(value, str) and SANDBOX_ID.fullmatch(value) is not None
 
 
 def _labels(value: object) -> bool:
     return (
         isinstance(value, dict)
         and len(value) <= 8
+        and value != UNBOUND
         and all(
             isinstance(k, str) and isinstance(v, str) and LABEL.fullmatch(k) and LABEL.fullmatch(v)
             for k, v in value.items()
@@ -58,25 +69,29 @@ def _whole(value: object, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
 
 
-CHECKS = {
-    "sandbox": lambda v: isinstance(v, str) and SANDBOX_ID.fullmatch(v) is not None,
+CHECKS: dict[str, Callable[[Any], bool]] = {
+    "sandbox": _sandbox,
+    "after": lambda v: v == "" or _sandbox(v),
+    "sandboxes": lambda v: isinstance(v, list) and len(v) <= MOST_MEASURED and all(map(_sandbox, v)),
     "session": lambda v: isinstance(v, str) and SESSION.fullmatch(v) is not None,
     "template": lambda v: isinstance(v, str) and LABEL.fullmatch(v) is not None and ".." not in v,
     "columns": lambda v: _whole(v, MAX_COLUMNS),
     "rows": lambda v: _whole(v, MAX_ROWS),
     "labels": _labels,
     "argv": _argv,
+    "name": lambda v: isinstance(v, str) and LABEL.fullmatch(v) is not None,
+    "terminal": lambda v: isinstance(v, str) and v.isascii() and v.isdigit() and len(v) <= 12,
 }
 
 
-def check(request: object) -> dict[str, Any]:
-    """The request itself when it is one of VERBS with just its fields, each well-formed. Raises BadInput naming the field."""
+def check(request: object, verbs: Mapping[str, Mapping[str, str]] = VERBS) -> dict[str, Any]:
+    """The request itself when it is one of `verbs` with just its fields, each well-formed. Raises BadInput naming the field."""
     if not isinstance(request, dict):
         raise BadInput("A request is a JSON object.")
     verb = request.get("verb")
-    fields = VERBS.get(verb) if isinstance(verb, str) else None
+    fields = verbs.get(verb) if isinstance(verb, str) else None
     if fields is None:
-        raise BadInput(f"There is no verb {str(verb)[:40]!r}.", f"Verbs: {', '.join(VERBS)}.")
+        raise BadInput(f"There is no verb {str(verb)[:40]!r}.", f"Verbs: {', '.join(verbs)}.")
     extra = set(request) - set(fields) - {"verb"}
     if extra:
         raise BadInput(f"The verb {verb!r} takes no field {sorted(map(str, extra))[0][:40]!r}.")
@@ -84,6 +99,29 @@ def check(request: object) -> dict[str, Any]:
         if not CHECKS[kind](request.get(name)):
             raise BadInput(f"The field {name!r} of {verb!r} is not a valid {kind}.")
     return request
+
+
+def page(entries: list[dict[str, Any]], after: str) -> dict[str, Any]:
+    """A reply to `list`: the entries whose ids come after this one, as many as a message holds; "more" is the last one's id, or ""."""
+    later = sorted((entry for entry in entries if entry["sandbox"] > after), key=lambda entry: str(entry["sandbox"]))
+    size = 0
+    for n, entry in enumerate(later):
+        size += len(json.dumps(entry)) + 1
+        if n and size > MAX_MESSAGE // 2:
+            return {"sandboxes": later[:n], "more": later[n - 1]["sandbox"]}
+    return {"sandboxes": later, "more": ""}
+
+
+def whole_list(ask: Callable[[str], dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every page of `list`, in the order of ids; `ask(after)` gives one."""
+    found: list[dict[str, Any]] = []
+    after = ""
+    while True:
+        reply = ask(after)
+        found += reply["sandboxes"]
+        after = str(reply["more"])
+        if not after:
+            return found
 
 
 def encode(message: dict[str, Any]) -> bytes:
@@ -138,8 +176,27 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
         if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC) or len(data) > MAX_MESSAGE or len(fds) > MAX_DESCRIPTORS:
             raise BadInput("A message is over the size or the descriptors allowed.")
         return decode(data), fds
-    except LabError:
+    except BaseException:
         close_all(fds)
+        raise
+
+
+def ask(
+    path: Path, request: dict[str, Any], fds: tuple[int, ...] = (), timeout: float | None = None
+) -> tuple[dict[str, Any], list[int]]:
+    """One request on a connection of its own: (what the reply says went well, its descriptors).
+
+    Raises the error that the reply carries, TimeoutError, other OSErrors, or SpawnerGone at end of file.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+        connection.settimeout(timeout)
+        connection.connect(str(path))
+        send(connection, request, fds)
+        reply, received = receive(connection)
+    try:
+        return result(reply), received
+    except Exception:
+        close_all(received)
         raise
 
 

@@ -23,11 +23,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab_server.errors import BadInput, Conflict, LabError, Refused, SandboxFailed
-from lab_server.sandbox import rpc
-from lab_server.sandbox.contract import Driver
+from lab_server.errors import BadInput, Conflict, LabError, NotFound, Refused, SandboxFailed, SpawnerGone
+from lab_server.sandbox import rpc, usage
+from lab_server.sandbox.contract import Driver, LastingDriver, MeasuringDriver
 from lab_server.sandbox.registry import Registry, specs
+from lab_server.sandbox.room import Room
 
+SHORT = 0.2  # seconds before the next try where the host lacks something
 Reply = tuple[dict[str, Any], tuple[int, ...]]
 
 
@@ -44,24 +46,28 @@ class Spawner:
         reason: str = "",
         most: int = 500,
         disk: Path | None = None,
+        warm: int = 0,
     ) -> None:
         self._driver, self._path, self._reason = driver, path, reason
         self._clients = {os.getuid(), *clients}
-        self._sandboxes = Registry(driver, specs(templates), most, disk)
+        self._sandboxes = Registry(driver, specs(templates), most, Room(disk), warm)
+        self._most, self._disk = most, disk
         self._state, self._detail = "starting", f"Starting the {driver.name} driver."
         self._stopping = threading.Event()
-        self._wake, self._woken = os.pipe()
+        self._wake, self._woken = socket.socketpair()
         self._listener = self._listen()
         self._verbs: dict[str, Callable[..., Reply]] = {
             "info": self._info,
             "list": self._list,
             "create": self._create,
+            "bind": self._bind,
             "destroy": self._destroy,
             "open": self._open,
             "resize": self._resize,
             "status": self._status,
             "hangup": self._hangup,
             "run": self._run,
+            "usage": self._usage,
         }
 
     # --- the socket ---
@@ -85,23 +91,44 @@ class Spawner:
     def serve(self) -> None:
         """Answer until `stop` is called from another thread or a signal handler; then destroy every sandbox."""
         threading.Thread(target=self._start_driver, name="driver", daemon=True).start()
+        poll = select.poll()
+        for one in (self._listener, self._wake):
+            poll.register(one, select.POLLIN)
         try:
             while not self._stopping.is_set():
-                readable, _, _ = select.select([self._listener.fileno(), self._wake], [], [])
-                if self._listener.fileno() in readable:
-                    connection, _ = self._listener.accept()
-                    threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+                if any(fd == self._listener.fileno() for fd, _ in poll.poll()):
+                    self._accept()
         finally:
             self._close()
 
+    def _accept(self) -> None:
+        """What lacks for one caller (descriptors, threads) ends neither the spawner nor a sandbox: whoever asks can ask again."""
+        try:
+            connection, _ = self._listener.accept()
+        except OSError as why:
+            print(f"spawner: nobody can be answered now: {why}", file=sys.stderr, flush=True)
+            self._stopping.wait(SHORT)
+            return
+        try:
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+        except RuntimeError as why:
+            connection.close()
+            print(f"spawner: nobody can be answered now: {why}", file=sys.stderr, flush=True)
+            self._stopping.wait(SHORT)
+
     def stop(self) -> None:
+        """May be called twice, also when it has stopped."""
         self._stopping.set()
-        os.write(self._woken, b"x")
+        with contextlib.suppress(OSError):
+            self._woken.send(b"x")
 
     def _start_driver(self) -> None:
         try:
             self._driver.start()
+            if isinstance(self._driver, LastingDriver):
+                self._sandboxes.adopt(self._driver.survivors())
             self._state, self._detail = "ready", ""
+            self._sandboxes.pool.start()
         except LabError as why:
             self._state, self._detail = "failed", str(why)
             print(f"spawner: the {self._driver.name} driver can't start: {why}", file=sys.stderr, flush=True)
@@ -114,8 +141,8 @@ class Spawner:
         self._path.unlink(missing_ok=True)
         self._sandboxes.end_all()
         self._driver.close()
-        os.close(self._wake)
-        os.close(self._woken)
+        self._wake.close()
+        self._woken.close()
 
     def _answer(self, connection: socket.socket) -> None:
         fds: list[int] = []
@@ -131,6 +158,7 @@ class Spawner:
                 message, fds = rpc.receive(connection)
                 request = rpc.check(message)
                 verb = request.pop("verb")
+                self._check_known(verb)
                 if verb == "run":
                     request |= {"fds": tuple(fds), "connection": connection}
                 reply, out = self._verbs[verb](**request)
@@ -149,6 +177,15 @@ class Spawner:
             finally:
                 rpc.close_all(out)
 
+    def _check_known(self, verb: str) -> None:
+        """Raises SpawnerGone while a predecessor's sandboxes are being found: none of them must seem not to be there."""
+        if (
+            self._state == "starting"
+            and isinstance(self._driver, LastingDriver)
+            and verb not in ("info", "create", "bind")
+        ):
+            raise SpawnerGone("The sandboxes that were there are being looked for.", "Try again in a moment.")
+
     # --- the verbs ---
 
     def _info(self) -> Reply:
@@ -159,23 +196,30 @@ class Spawner:
         found |= {"ready": self._state == "ready", "failed": self._state == "failed", "facts": {}, "capabilities": {}}
         if found["ready"]:
             found |= {"capabilities": asdict(self._driver.capabilities()), "facts": self._driver.describe()}
-        return found, ()
+        return found | self._sandboxes.fullness(), ()
 
-    def _list(self) -> Reply:
-        return {"sandboxes": self._sandboxes.all()}, ()
+    def _list(self, after: str) -> Reply:
+        return rpc.page(self._sandboxes.all(), after), ()
 
     def _create(self, sandbox: str, template: str, labels: dict[str, str]) -> Reply:
+        self._check_ready()
+        return self._sandboxes.create(sandbox, template, labels), ()
+
+    def _bind(self, sandbox: str, template: str, labels: dict[str, str]) -> Reply:
+        self._check_ready()
+        return self._sandboxes.bind(sandbox, template, labels) or {"sandbox": ""}, ()
+
+    def _check_ready(self) -> None:
         if self._state != "ready":
             raise SandboxFailed(self._info()[0]["detail"], "" if self._state == "failed" else "Try again in a moment.")
-        return self._sandboxes.create(sandbox, template, labels), ()
 
     def _destroy(self, sandbox: str) -> Reply:
         self._sandboxes.end(sandbox)
         return {}, ()
 
     def _open(self, sandbox: str, session: str, columns: int, rows: int) -> Reply:
-        held = self._sandboxes.get(sandbox)[1].open(session, columns, rows)
-        return {"terminal": held.name}, (os.dup(held.terminal.fd), os.dup(held.ring))
+        name, terminal, ring = self._sandboxes.get(sandbox)[1].open(session, columns, rows)
+        return {"terminal": name}, (terminal, ring)
 
     def _resize(self, sandbox: str, session: str, columns: int, rows: int) -> Reply:
         self._sandboxes.get(sandbox)[1].resize(session, columns, rows)
@@ -201,6 +245,17 @@ class Spawner:
             connection.settimeout(None)
         return {"code": box.run(argv, (fds[0], fds[1], fds[2]), connection.fileno())}, ()
 
+    def _usage(self, sandboxes: list[str]) -> Reply:
+        """What these sandboxes use, where the driver can tell, and what the host has left."""
+        boxes: dict[str, str] = {}  # what the driver calls it → what the asker does
+        for id in sandboxes:
+            with contextlib.suppress(NotFound):
+                boxes[self._sandboxes.get(id)[0].id] = id
+        found: dict[str, usage.Figures] = {}
+        if isinstance(self._driver, MeasuringDriver):
+            found = {boxes[name]: figures for name, figures in self._driver.usage(list(boxes)).items()}
+        return {"host": usage.of_host(self._disk), "most": self._most, "sandboxes": found}, ()
+
 
 # --- as a process ---
 
@@ -219,6 +274,7 @@ class Config:
     clients: tuple[int, ...] = ()
     templates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     most: int = 500
+    warm: int = 0  # of them, ready before anybody wants them, at the most
 
     @classmethod
     def read(cls, file: Path) -> Config:
@@ -235,6 +291,7 @@ class Config:
 
 def main(arguments: list[str] | None = None) -> int:
     import argparse
+    import resource
     import signal
 
     from lab_server.sandbox import drivers, syscalls
@@ -253,6 +310,8 @@ def main(arguments: list[str] | None = None) -> int:
         if os.getuid() == 0:
             syscalls.private_mounts()  # what a driver mounts is seen here only, and goes when this process goes
         syscalls.become_subreaper()
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)  # three or four a learner
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         os.umask(0o022)
         for path in (config.data, config.run):
             path.mkdir(parents=True, exist_ok=True)
@@ -268,6 +327,7 @@ def main(arguments: list[str] | None = None) -> int:
             reason=config.reason,
             most=config.most,
             disk=config.data,
+            warm=config.warm,
         )
     except LabError as why:
         print(f"spawner: {why}", file=sys.stderr)

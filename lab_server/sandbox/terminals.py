@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from lab_server.errors import HostFull, NotFound
 from lab_server.sandbox import ring
-from lab_server.sandbox.contract import Sandbox, Terminal
+from lab_server.sandbox.contract import Kept, LastingTerminal, Sandbox, Terminal
 
 MOST_SESSIONS = 8  # of one sandbox
 
@@ -54,27 +55,44 @@ class Terminals:
         self._lock = threading.Lock()
         self._closed = False
 
-    def open(self, session: str, columns: int, rows: int) -> Held:
-        """The session's living terminal, or a new one. Raises HostFull past MOST_SESSIONS, SandboxFailed."""
+    def open(self, session: str, columns: int, rows: int) -> tuple[str, int, int]:
+        """The session's living terminal, or a new one: its name, and copies of its descriptor and its ring's, the caller's to close.
+
+        Raises HostFull past MOST_SESSIONS, NotFound once closed, SandboxFailed.
+        """
+        with self._lock:  # for the copies too: what another thread closes, a third may have opened as something else
+            held = self._living(session) or self._new(session, columns, rows)
+            return held.name, os.dup(held.terminal.fd), os.dup(held.ring)
+
+    def _living(self, session: str) -> Held | None:
+        held = self._held.get(session)
+        if held and not held.look():
+            held.drop()
+            del self._held[session]
+            return None
+        return held
+
+    def _new(self, session: str, columns: int, rows: int) -> Held:
+        if self._closed:
+            raise NotFound("This sandbox has ended.", "Start a new one.")
+        if len(self._held) >= MOST_SESSIONS:
+            raise HostFull(f"A sandbox has at most {MOST_SESSIONS} terminals.", "Close one first.")
+        fresh = ring.create()
+        try:
+            terminal = self._sandbox.terminal(session, columns, rows)
+        except BaseException:
+            os.close(fresh)
+            raise
+        held = self._held[session] = Held(terminal, fresh)
+        if isinstance(terminal, LastingTerminal):
+            terminal.keep(held.ring, held.name)
+        return held
+
+    def adopt(self, kept: Iterable[Kept]) -> None:
+        """Terminals that a spawner before this one opened."""
         with self._lock:
-            if self._closed:
-                raise NotFound("This sandbox has ended.", "Start a new one.")
-            held = self._held.get(session)
-            if held and held.look():
-                return held
-            if held:
-                held.drop()
-                del self._held[session]
-            if len(self._held) >= MOST_SESSIONS:
-                raise HostFull(f"A sandbox has at most {MOST_SESSIONS} terminals.", "Close one first.")
-            fresh = ring.create()
-            try:
-                terminal = self._sandbox.terminal(session, columns, rows)
-            except BaseException:
-                os.close(fresh)
-                raise
-            self._held[session] = Held(terminal, fresh)
-            return self._held[session]
+            for one in kept:
+                self._held[one.session] = Held(one.terminal, one.ring, one.name)
 
     def _get(self, session: str) -> Held:
         held = self._held.get(session)

@@ -28,6 +28,7 @@ def main() -> int:
     given = parser.parse_args()
     try:
         text = given.settings.read_text()
+        privileges.go_first()
         if given.uid is not None:
             privileges.drop(given.uid, given.gid, given.keep)
         privileges.no_new()

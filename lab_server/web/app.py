@@ -9,41 +9,98 @@ import contextlib
 import ipaddress
 from collections.abc import AsyncIterator
 
+import structlog
 from fastapi import FastAPI
 from starlette.routing import Match, Mount
 from starlette.types import Scope
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from lab_server import __version__
+from lab_server.errors import StoreFailed
 from lab_server.lessons.catalog import Catalog
 from lab_server.sandbox.client import SpawnerClient
 from lab_server.settings import Settings
+from lab_server.store.engine import Store
 from lab_server.web import auth, faults
-from lab_server.web.api import health, lessons, me, sandboxes, terminals
+from lab_server.web.api import (
+    classes,
+    health,
+    lessons,
+    me,
+    memberships,
+    metrics,
+    progress,
+    sandboxes,
+    signin,
+    site,
+    tasks,
+    terminals,
+)
 from lab_server.web.api.parts import Parts
+from lab_server.web.checks import Checks
+from lab_server.web.classes import Classes
+from lab_server.web.clock import Clock
+from lab_server.web.counts import Seen, TimedClient
 from lab_server.web.guards import Guard, Seats
 from lab_server.web.hub import Hub
+from lab_server.web.joining import Joining
+from lab_server.web.keeper import Keeper
+from lab_server.web.progress import Progress
+from lab_server.web.requests import Requests
 from lab_server.web.service import Service
 from lab_server.web.sessions import Leases
+from lab_server.web.signin import SignIns, wrong_passwords
 from lab_server.web.static import Site
+from lab_server.web.terms import Terms
+from lab_server.web.usage import Meter
+
+log = structlog.get_logger()
 
 
-def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient) -> FastAPI:
-    """The whole web side as an ASGI application. `settings.web_data` must be there and be ours."""
+def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, clock: Clock | None = None) -> FastAPI:
+    """The whole web side as an ASGI application. `settings.web_data` must be there and be ours.
+
+    Raises BadInput for a database that can't be. One that can't be opened now doesn't stop it: it is tried again when needed.
+    """
     seats = Seats(settings.sockets, settings.address_sockets)
+    store = Store(settings.database_url)
+    seen = Seen()
+    client = TimedClient(client, seen.calls)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        try:
+            await store.open()
+        except StoreFailed as why:
+            log.error("progress can't be kept", why=str(why))
         service = Service(client)
         hub = Hub(service)
-        leases = Leases(service, hub, catalog)
-        app.state.parts = Parts(catalog, service, hub, leases, seats)
-        leases.open()
+        leases = Leases(service, hub, catalog, Terms(**settings.terms), clock)
+        keeper = Keeper(leases, service, hub, catalog, store)
+        app.state.parts = Parts(
+            catalog,
+            service,
+            hub,
+            leases,
+            keeper,
+            seats,
+            Progress(catalog, store),
+            Checks(service),
+            SignIns(store, settings.port, *wrong_passwords()),
+            Classes(catalog, store),
+            Joining(catalog, store),
+            seen,
+            Meter(client),
+        )
+        keeper.open()
         try:
             yield
         finally:
             hub.close()
+            await keeper.close()
             await leases.close()
             service.close()
+            await store.close()
 
     app = FastAPI(
         title="A course you can run",
@@ -54,8 +111,22 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient) -> F
         lifespan=lifespan,
         redirect_slashes=False,
     )
+    app.state.settings = settings
     faults.install(app)
-    for part in (health, me, lessons, sandboxes, terminals):
+    for part in (
+        health,
+        me,
+        metrics,
+        lessons,
+        progress,
+        sandboxes,
+        site,
+        tasks,
+        terminals,
+        signin,
+        classes,
+        memberships,
+    ):
         app.include_router(part.router)
     app.router.routes.append(_Rest("/", app=Site(settings.site)))
     app.add_middleware(
@@ -64,6 +135,9 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient) -> F
         origins=auth.Origins(settings.origins, _is_loopback(settings.host)),
         seats=seats,
     )
+    if settings.proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.proxies))
+    app.add_middleware(Requests, seen=seen)  # outermost: it sees who is at the connection's other end
     return app
 
 

@@ -62,16 +62,20 @@ class Cookies:
             if key != name:
                 continue
             try:
-                id, made = self._signer.unsign(value, max_age=LIFETIME, return_timestamp=True)
-            except BadSignature:  # SignatureExpired too
+                # not with max_age: that refuses what is signed in the future too, and so everybody when the clock is set back
+                id, made = self._signer.unsign(value, return_timestamp=True)
+            except BadSignature:
                 continue
             age = time.time() - made.timestamp()
+            if age > LIFETIME:
+                continue
             expires = made.timestamp() + LIFETIME
-            return Learner(id.decode(), expires, self._write(id.decode(), secure) if age > RENEW else "")
+            return Learner(id.decode(), expires, self._write(id.decode(), secure) if abs(age) > RENEW else "")
         return None
 
-    def new(self, secure: bool) -> Learner:
-        id = secrets.token_hex(12)
+    def new(self, secure: bool, id: str = "") -> Learner:
+        """A learner with a cookie to send: that one, or one nobody knows yet."""
+        id = id or secrets.token_hex(12)
         return Learner(id, time.time() + LIFETIME, self._write(id, secure))
 
     def _write(self, id: str, secure: bool) -> str:

@@ -1,15 +1,16 @@
 """The pump between one terminal and those who watch it.
 
-Knows: a descriptor that carries bytes both ways, the replay ring, and viewers, each of which is an offset into the ring.
+Knows: a descriptor that carries bytes both ways, the replay ring, and viewers (viewer.py), each of which is an offset into the ring.
 Doesn't know the web framework, drivers, the spawner or who a viewer is.
 
-    terminal ──readv──► ring (shared memory) ──► viewer ──send──► one connection
-        ▲                                  └───► viewer ──send──► another
+    terminal ──readv──► ring (shared memory) ──► viewer ──► one connection
+        ▲                                  └───► viewer ──► another
         └───────────── write ◄── pending ◄── input of any viewer
 
 Output is read straight into the ring, so a stalled reader costs no memory: when every viewer is MAX_BEHIND bytes behind, the
 terminal is no longer read and the kernel stops the writer; a viewer alone in being slow falls out of the ring and is
 told (`gap`). With no viewer at all it is read at a modest rate, so that what runs there goes on. Input never waits on output.
+There is no task: the loop calls when the terminal is readable, and viewers are told at once.
 """
 
 from __future__ import annotations
@@ -17,102 +18,42 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections import deque
 from collections.abc import Awaitable, Callable
+from time import monotonic
 
 from lab_server.sandbox.ring import Ring
 from lab_server.web import protocol
+from lab_server.web.counts import ECHO, Times
 from lab_server.web.protocol import MAX_BEHIND, Close
+from lab_server.web.viewer import TELL_ACCEPTED, Viewer
 
 DRAIN = 64 * 1024  # bytes read in one go before others get their turn
-CHUNK = 64 * 1024  # bytes of one frame
 SMALL = 1024  # a read below this emptied the terminal
 UNWATCHED_PAUSE = 0.05  # seconds between two drains while nobody watches: about 1.3 MB/s
-REJOIN = 64 * 1024  # bytes of the past that a viewer gets who fell out of the ring
 MAX_PENDING = 1 << 20  # bytes of input that wait for a shell that does not read
-TELL_ACCEPTED = 0.05  # seconds; input counts are told in batches
 
-# Waking for every small write of a flood costs more than it brings: after BURST wake-ups within SPAN seconds the terminal is
-# read every TICK seconds instead. Only below SLOW bytes a second, where its own buffer can't fill in a TICK.
-BURST, SPAN, TICK, SLOW = 4, 0.004, 0.001, 24e6
+# Waking for every small write of a flood costs more than it brings: after BURST wake-ups within SPAN seconds, with LITTLE bytes or
+# fewer at each, the terminal is read every TICK seconds instead. Who writes much at once is held up by that: the kernel keeps a few KiB.
+BURST, SPAN, LITTLE, TICK = 4, 0.004, 1536, 0.001
 
-Send = Callable[[bytes | str], Awaitable[None]]
 Status = Callable[[], Awaitable[tuple[int | None, str, Close]]]
 
 
-class Viewer:
-    """One connection's place in the output. Made by `Bridge.attach`; the connection runs `pump` until it returns."""
+def ignore(data: bytes) -> None:
+    """Nobody wants to be told."""
 
-    def __init__(self, bridge: Bridge, client: str, offset: int) -> None:
-        self.client = client
-        self.offset = self.acked = offset
-        self._bridge = bridge
-        self._wake = asyncio.Event()
-        self._close: Close | None = None
-        self._pong = self._tell = False
-        self._told = bridge.ring.accepted(client)
-        self._hello = protocol.hello(bridge.name, offset, bridge.ring.end, self._told)
 
-    @property
-    def behind(self) -> int:
-        """Bytes of output that this viewer has not acknowledged."""
-        return self._bridge.ring.end - self.acked
+class Totals:
+    """Of all terminals since this process started: bytes read from them (`bytes_out`) and given to them (`bytes_in`), and their `echo`."""
 
-    @property
-    def ending(self) -> bool:
-        """Whether `pump` is about to return: then nothing more is taken from this connection either, or bytes would be skipped."""
-        return self._close is not None
+    __slots__ = ("bytes_in", "bytes_out", "echo")
 
-    def ack(self, output: int) -> None:
-        self.acked = max(self.acked, min(output, self.offset))
-        self.wake()
-        self._bridge.reconsider()
+    def __init__(self) -> None:
+        self.bytes_in = self.bytes_out = 0
+        self.echo = Times(ECHO)  # from input to the next output; one sample a terminal at a time
 
-    def pong(self) -> None:
-        self._pong = True
-        self.wake()
 
-    def tell(self) -> None:
-        self._tell = True
-        self.wake()
-
-    def wake(self) -> None:
-        self._wake.set()
-
-    def end(self, close: Close) -> None:
-        """Have `pump` return; nothing more is sent."""
-        self._close = self._close or close
-        self.wake()
-
-    async def pump(self, send: Send) -> Close:
-        """Send everything, in order, until this connection is to be closed; says how."""
-        await send(self._hello)
-        ring = self._bridge.ring
-        while True:
-            if self._close:
-                return self._close
-            ended = self._bridge.ended
-            if self.offset < ring.start:
-                self.offset = self.acked = self._bridge.rejoin(ring.end - REJOIN)
-                await send(protocol.gap(self.offset))
-            elif self.offset < ring.end and (ended or self.offset - self.acked < MAX_BEHIND):
-                data = ring.read(self.offset, CHUNK)
-                self.offset += len(data)
-                await send(data)
-            elif self._pong:
-                self._pong = False
-                await send(protocol.pong())
-            elif self._tell:
-                self._tell = False
-                if (total := ring.accepted(self.client)) != self._told:
-                    self._told = total
-                    await send(protocol.accepted(total))
-            elif ended:
-                await send(protocol.exit(ended[0], ended[1]))
-                return ended[2]
-            else:
-                self._wake.clear()
-                await self._wake.wait()
+TOTALS = Totals()
 
 
 class Bridge:
@@ -121,17 +62,41 @@ class Bridge:
     `status` is asked once, when the terminal is at its end: the exit status, a sentence, and how connections are closed.
     """
 
+    __slots__ = (
+        "_bytes",
+        "_closed",
+        "_fd",
+        "_finished",
+        "_loop",
+        "_pending",
+        "_pending_bytes",
+        "_reading",
+        "_since",
+        "_status",
+        "_task",
+        "_timed",
+        "_timer",
+        "_wakes",
+        "ended",
+        "name",
+        "over",
+        "ring",
+        "typed",
+        "viewers",
+    )
+
     def __init__(self, fd: int, ring: Ring, name: str, status: Status) -> None:
         self.ring, self.name = ring, name
         self.ended: tuple[int | None, str, Close] | None = None
         self.viewers: list[Viewer] = []
-        self.finished = asyncio.Event()  # `ended` is known
+        self.typed: Callable[[bytes], None] = ignore  # is told of all input, before it is written
+        self._timed = 0.0  # when the input came whose echo is being timed; 0.0: none is
         self._fd, self._status = fd, status
         self._loop = asyncio.get_running_loop()
+        self._finished: list[Callable[[], None]] = []
         self._reading = self.over = self._closed = False
         self._timer: asyncio.TimerHandle | None = None
-        self._telling: set[str] = set()
-        self._pending: deque[tuple[str, bytes]] = deque()
+        self._pending: list[tuple[Viewer, bytearray]] = []
         self._pending_bytes = 0
         self._since, self._wakes, self._bytes = 0.0, 0, 0
         self._task: asyncio.Task[None] | None = None
@@ -147,8 +112,8 @@ class Bridge:
         told how much of its input was taken. So nothing can be typed twice.
         """
         for other in [viewer for viewer in self.viewers if viewer.client == client]:
-            other.end(Close(protocol.CLOSE_REPLACED, "Another connection of this page took over."))
             self.viewers.remove(other)
+            other.end(Close(protocol.CLOSE_REPLACED, "Another connection of this page took over."))
         self._forget(client)
         if offset is None or not self.ring.start <= offset <= self.ring.end:
             offset = self.rejoin(self.ring.start)
@@ -178,7 +143,13 @@ class Bridge:
             self._resume()
 
     def _wanted(self) -> bool:
-        return not self.over and (not self.viewers or any(viewer.behind < MAX_BEHIND for viewer in self.viewers))
+        if self.over:
+            return False
+        enough = self.ring.end - MAX_BEHIND
+        for viewer in self.viewers:
+            if viewer.acked > enough:
+                return True
+        return not self.viewers
 
     def _resume(self) -> None:
         self._timer = None
@@ -194,15 +165,16 @@ class Bridge:
             self._timer = self._loop.call_later(seconds, then or self._resume)
 
     def _drain(self) -> int:
-        """Read what is there, at most DRAIN bytes, into the ring; wake the viewers."""
+        """Read what is there, at most DRAIN bytes, into the ring; have the viewers send it."""
         total = 0
+        ring, fd = self.ring, self._fd
         try:
             while total < DRAIN:
-                count = os.readv(self._fd, [self.ring.room(DRAIN - total)])
+                count = os.readv(fd, (ring.room(DRAIN - total),))
                 if count == 0:
                     self._finish()
                     break
-                self.ring.advance(count)
+                ring.advance(count)
                 total += count
                 if count < SMALL:
                     break
@@ -211,8 +183,12 @@ class Bridge:
         except OSError:  # EIO: the last process on the other side of a PTY is gone
             self._finish()
         if total:
-            for viewer in self.viewers:
-                viewer.wake()
+            TOTALS.bytes_out += total
+            if self._timed:
+                TOTALS.echo.observe(monotonic() - self._timed)
+                self._timed = 0.0
+            for viewer in self.viewers[:]:
+                viewer.notify()
         return total
 
     def _readable(self) -> None:
@@ -225,12 +201,12 @@ class Bridge:
         if not self.viewers:
             self._pause(UNWATCHED_PAUSE)
             return
-        now = self._loop.time()
+        now = monotonic()
         if now - self._since > SPAN:
             self._since, self._wakes, self._bytes = now, 0, 0
         self._wakes += 1
         self._bytes += count
-        if self._wakes >= BURST and self._bytes < (now - self._since) * SLOW + 8192:
+        if self._wakes >= BURST and self._bytes < self._wakes * LITTLE:
             self._pause(TICK, self._tick)
 
     def _tick(self) -> None:
@@ -252,60 +228,73 @@ class Bridge:
         """Type `data`. Never waits: what the terminal doesn't take now follows when it does, up to MAX_PENDING bytes."""
         if viewer not in self.viewers or viewer.ending or self.over or not data:
             return
-        rest = data if self._pending else self._put(viewer.client, data)
-        if not rest:
+        self.typed(data)
+        self._timed = self._timed or monotonic()
+        done = 0 if self._pending else self._put(viewer, data)
+        if done == len(data):
             return
-        if self._pending_bytes + len(rest) > MAX_PENDING:
+        if self._pending_bytes + len(data) - done > MAX_PENDING:
             self._forget(viewer.client)
             viewer.end(Close(protocol.CLOSE_TOO_MANY, "What runs in the terminal does not read its input."))
             return
         if not self._pending:
             self._loop.add_writer(self._fd, self._writable)
-        self._pending.append((viewer.client, rest))
-        self._pending_bytes += len(rest)
+        if self._pending and self._pending[-1][0] is viewer:
+            self._pending[-1][1].extend(data)
+        else:
+            self._pending.append((viewer, bytearray(data[done:])))
+        self._pending_bytes += len(data) - done
 
-    def _put(self, client: str, data: bytes) -> bytes:
-        """Write what goes; the rest is returned. Counted first: a kill in between loses a key rather than doubling it."""
-        self.ring.accept(client, len(data))
+    def _put(self, viewer: Viewer, data: bytes | bytearray) -> int:
+        """Write what goes; how much is dealt with. Counted first: a kill in between loses a key rather than doubling it."""
+        size = len(data)
+        self.ring.accept(viewer.client, size)
         try:
             count = os.write(self._fd, data)
         except BlockingIOError:
             count = 0
         except OSError:  # the terminal is at its end, which reading it finds out
-            self.ring.accept(client, -len(data))
-            return b""
-        if count < len(data):
-            self.ring.accept(client, count - len(data))
-        if client not in self._telling:
-            self._telling.add(client)
-            self._loop.call_later(TELL_ACCEPTED, self._tell, client)
-        return data[count:]
+            self.ring.accept(viewer.client, -size)
+            return size
+        if count < size:
+            self.ring.accept(viewer.client, count - size)
+        TOTALS.bytes_in += count
+        if not viewer.telling:
+            viewer.telling = True
+            self._loop.call_later(TELL_ACCEPTED, self._tell, viewer)
+        return count
 
-    def _tell(self, client: str) -> None:
-        self._telling.discard(client)
-        for viewer in self.viewers:
-            if viewer.client == client and not self._closed:
-                viewer.tell()
+    def _tell(self, viewer: Viewer) -> None:
+        viewer.telling = False
+        if not self._closed and viewer in self.viewers:
+            viewer.tell()
 
     def _writable(self) -> None:
         while self._pending:
-            client, data = self._pending.popleft()
-            self._pending_bytes -= len(data)
-            rest = self._put(client, data)
-            if rest:
-                self._pending.appendleft((client, rest))
-                self._pending_bytes += len(rest)
+            viewer, data = self._pending[0]
+            done = self._put(viewer, data)
+            self._pending_bytes -= done
+            if done < len(data):
+                del data[:done]
                 return
+            del self._pending[0]
         self._loop.remove_writer(self._fd)
 
     def _forget(self, client: str) -> None:
-        kept = [entry for entry in self._pending if entry[0] != client]
-        if self._pending and not kept:
-            self._loop.remove_writer(self._fd)
-        self._pending = deque(kept)
-        self._pending_bytes = sum(len(data) for _, data in kept)
+        if self._pending:
+            self._pending = [entry for entry in self._pending if entry[0].client != client]
+            self._pending_bytes = sum(len(data) for _, data in self._pending)
+            if not self._pending:
+                self._loop.remove_writer(self._fd)
 
     # --- the end ---
+
+    def when_finished(self, then: Callable[[], None]) -> None:
+        """Have `then` called once `ended` is known: at once where it is already."""
+        if self.ended:
+            then()
+        else:
+            self._finished.append(then)
 
     def _finish(self) -> None:
         """The terminal is at its end: stop, ask how it ended, tell the viewers."""
@@ -319,9 +308,11 @@ class Bridge:
     def _conclude(self, ended: tuple[int | None, str, Close]) -> None:
         if self.ended is None:
             self.ended = ended
-            self.finished.set()
-            for viewer in self.viewers:
-                viewer.wake()
+            for viewer in self.viewers[:]:
+                viewer.notify()
+            finished, self._finished = self._finished, []
+            for then in finished:
+                then()
 
     def _stop(self) -> None:
         self.over = True

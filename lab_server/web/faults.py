@@ -22,9 +22,11 @@ from lab_server.errors import (
     LabError,
     Missing,
     NotFound,
+    NotSignedIn,
     Refused,
     SandboxFailed,
     SpawnerGone,
+    StoreFailed,
 )
 
 log = structlog.get_logger()
@@ -34,8 +36,14 @@ class TooMany(Refused):
     """More than one learner, or one address, may have at once."""
 
 
+class Unfit(BadInput):
+    """A field that was understood and can't be, told to who filled it in."""
+
+
 STATUS: dict[type[LabError], int] = {
     TooMany: 429,
+    Unfit: 422,
+    NotSignedIn: 401,
     BadInput: 400,
     NotFound: 404,
     Refused: 403,
@@ -45,9 +53,11 @@ STATUS: dict[type[LabError], int] = {
     DriverUnavailable: 503,
     SandboxFailed: 503,
     SpawnerGone: 503,
+    StoreFailed: 503,
     BuildFailed: 500,
 }
 RETRY_LATER = {429, 503}
+SOON, LATER = "2", "30"  # seconds; a place becomes free when somebody leaves
 
 
 def answer(error: LabError, status: int | None = None) -> JSONResponse:
@@ -55,7 +65,9 @@ def answer(error: LabError, status: int | None = None) -> JSONResponse:
     if status is None:
         status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     body = {"error": {"code": error.code, "message": error.message, "remedy": error.remedy}}
-    headers = {"Cache-Control": "no-store"} | ({"Retry-After": "2"} if status in RETRY_LATER else {})
+    headers = {"Cache-Control": "no-store"} | (
+        {"Retry-After": LATER if isinstance(error, HostFull) else SOON} if status in RETRY_LATER else {}
+    )
     return JSONResponse(body, status, headers)
 
 
@@ -81,6 +93,9 @@ def _http(_: Request, why: Exception) -> JSONResponse:
 
 def _lab(_: Request, why: Exception) -> JSONResponse:
     assert isinstance(why, LabError)
+    if isinstance(why, StoreFailed):  # which database, and what ails it, is for whoever runs the server
+        log.error("progress can't be kept", why=str(why))
+        why = StoreFailed("Progress can't be kept at the moment.", "Lessons and terminals go on; try again in a while.")
     return answer(why)
 
 

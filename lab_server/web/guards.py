@@ -6,18 +6,18 @@ Knows sizes, rates, counts, and the headers each answer gets. Doesn't know route
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from time import monotonic
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lab_server.errors import BadInput, LabError
-from lab_server.web import faults
-from lab_server.web.auth import Cookies, Origins
+from lab_server.web import faults, takeover
+from lab_server.web.auth import Cookies, Learner, Origins
 from lab_server.web.faults import TooMany
+from lab_server.web.requests import HEADER, shown
 
 MAX_BODY = 64 * 1024  # bytes
 BODY_WITHIN = 15.0  # seconds for a body to arrive
@@ -38,19 +38,20 @@ HEADERS = {
 
 
 class Pace:
-    """A token bucket: `wait` returns at once within the rate, else as late as it takes to keep to it."""
+    """A token bucket: one token a frame. `late` says how many seconds to wait after this frame to keep to the rate; 0 within it."""
+
+    __slots__ = ("_at", "_burst", "_rate", "_tokens")
 
     def __init__(self, rate: float = FRAMES, burst: float = BURST) -> None:
         self._rate, self._burst = rate, burst
         self._tokens = burst
-        self._at = asyncio.get_running_loop().time()
+        self._at = monotonic()
 
-    async def wait(self) -> None:
-        now = asyncio.get_running_loop().time()
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - 1
+    def late(self) -> float:
+        now = monotonic()
+        self._tokens = tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - 1
         self._at = now
-        if self._tokens < 0:
-            await asyncio.sleep(-self._tokens / self._rate)
+        return 0.0 if tokens >= 0 else -tokens / self._rate
 
 
 class Seats:
@@ -60,24 +61,36 @@ class Seats:
         self._most = {"learner": learner, "address": address}
         self._taken: Counter[tuple[str, str]] = Counter()
 
-    @contextlib.contextmanager
-    def take(self, kind: str, who: str) -> Iterator[None]:
-        """Raises TooMany."""
+    def take(self, kind: str, who: str) -> Seat:
+        """One more. Raises TooMany."""
         if self._taken[kind, who] >= self._most[kind]:
             raise TooMany(
                 f"There are {self._most[kind]} terminals open already, which is the most.", "Close one of them first."
             )
         self._taken[kind, who] += 1
-        try:
-            yield
-        finally:
-            self._taken[kind, who] -= 1
-            if not self._taken[kind, who]:
-                del self._taken[kind, who]
+        return Seat(self._taken, (kind, who))
+
+
+class Seat:
+    """One connection's place. `leave` it once, as `with` does."""
+
+    __slots__ = ("_key", "_taken")
+
+    def __init__(self, taken: Counter[tuple[str, str]], key: tuple[str, str]) -> None:
+        self._taken, self._key = taken, key
+
+    def leave(self) -> None:
+        self._taken[self._key] -= 1
+        if not self._taken[self._key]:
+            del self._taken[self._key]
 
 
 class Guard:
-    """The layer. A learner is known from here on: `scope["state"]["learner"]` (an auth.Learner) on every /api request."""
+    """The layer. A learner is known from here on: `scope["state"]["learner"]` (an auth.Learner) on every /api request.
+
+    A route makes the browser another learner's with `scope["state"]["become"](id)`: the answer has that one's cookie.
+    `scope["state"]["secure"]`: whether the page came over TLS, and a cookie has to.
+    """
 
     def __init__(self, app: ASGIApp, cookies: Cookies, origins: Origins, seats: Seats) -> None:
         self._app, self._cookies, self._origins, self._seats = app, cookies, origins, seats
@@ -93,7 +106,7 @@ class Guard:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         started = False
-        cookie = ""
+        learner: Learner | None = None
 
         async def told(message: Message) -> None:
             nonlocal started
@@ -104,8 +117,8 @@ class Guard:
                     out.setdefault(name, value)
                 if scope["path"].startswith("/api/"):
                     out.setdefault("Cache-Control", "no-store")
-                if cookie:
-                    out.append("Set-Cookie", cookie)
+                if learner and learner.cookie:
+                    out.append("Set-Cookie", learner.cookie)
             await send(message)
 
         try:
@@ -116,8 +129,13 @@ class Guard:
                 if scope["method"] not in SAFE:
                     self._origins.check(headers, scope["scheme"])
                 learner = learner or self._cookies.new(secure)
-                cookie = learner.cookie
-                scope.setdefault("state", {})["learner"] = learner
+
+                def become(id: str) -> Learner:
+                    nonlocal learner
+                    learner = self._cookies.new(secure, id)
+                    return learner
+
+                scope.setdefault("state", {}).update(learner=learner, become=become, secure=secure)
             body = await self._body(scope, headers, receive)
             await self._app(scope, body, told)
         except LabError as why:
@@ -125,7 +143,7 @@ class Guard:
         except Exception as why:
             if started:
                 raise
-            await faults.broken(why, scope["path"])(scope, receive, told)
+            await faults.broken(why, shown(scope["path"]))(scope, receive, told)
 
     async def _body(self, scope: Scope, headers: Headers, receive: Receive) -> Receive:
         """The whole body, read here with its limits; what is not wanted is not read."""
@@ -162,20 +180,25 @@ class Guard:
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         client = scope.get("client") or ("", 0)
-        with contextlib.ExitStack() as held:
-            try:
-                self._check_query(scope)
-                scheme = "https" if scope["scheme"] == "wss" else "http"
-                self._origins.check(headers, scheme)
-                held.enter_context(self._seats.take("address", str(client[0])))
-            except LabError as why:
-                await receive()
-                await _deny(why, scope, receive, send)
-                return
+        try:
+            self._check_query(scope)
+            scheme = "https" if scope["scheme"] == "wss" else "http"
+            self._origins.check(headers, scheme)
+            seat = self._seats.take("address", str(client[0]))
+        except LabError as why:
+            await receive()
+            await _deny(why, scope, receive, send)
+            return
+        try:
             scope.setdefault("state", {})["learner"] = self._cookies.read(
                 headers.get("cookie", ""), self._secure(scope)
             )
             await self._app(scope, receive, send)
+        finally:
+            if line := takeover.taken(scope):  # the connection lives on after the application is done with it
+                line.when_over(seat.leave)
+            else:
+                seat.leave()
 
     def _secure(self, scope: Scope) -> bool:
         return scope["scheme"] in ("https", "wss") or self._origins.secure
@@ -193,5 +216,7 @@ async def _deny(why: LabError, scope: Scope, receive: Receive, send: Send) -> No
         await send({**message, "type": message["type"].replace("http.", "websocket.http.", 1)})
 
     response = faults.answer(why)
-    await as_websocket({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+    scope["state"]["denied"] = response.status_code
+    headers = [*response.raw_headers, (HEADER, scope["state"]["request"].encode())]
+    await as_websocket({"type": "http.response.start", "status": response.status_code, "headers": headers})
     await as_websocket({"type": "http.response.body", "body": response.body, "more_body": False})

@@ -34,20 +34,64 @@ class Ready(BaseModel):
     driver: str
 
 
+class SiteOut(BaseModel):
+    version: str = Field(description="Another one means another build of the site.")
+    watching: bool = Field(description="An author is writing: the site is built anew whenever a page changes.")
+    problem: str = Field(description="Why the site can't be built as it is written now; empty where it can.")
+
+
 class SandboxOut(BaseModel):
     id: str
-    state: Literal["starting", "ready", "failed"]
+    state: Literal["starting", "ready", "failed", "ended"]
     lesson: str
     driver: str
-    detail: str = Field(description="While starting: what is happening. When failed: why, and what to do.")
+    detail: str = Field(description="While starting: what is happening. When failed or ended: why, and what to do.")
     since: float = Field(description="Seconds since the epoch.")
+    place: int | None = Field(None, description="In the line of those who wait for a sandbox, from 1; null: not in it.")
+    wait: float | None = Field(
+        None, description="About how many seconds until it is ready; null where nobody can tell."
+    )
     sessions: list[str]
+    ends_in: float | None = Field(description="Seconds until it ends, as things are now; null: it has no end.")
+    ends_why: Literal["", "idle", "limit"] = Field(description="Why it will end: nobody uses it, or its time is up.")
+    extendable: bool = Field(description="Whether that end can be put off.")
+    extension: float = Field(description="Seconds that putting it off adds to the limit; 0 where no limit ends it.")
 
 
 class SandboxIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     lesson: str = Field(max_length=128, description="A lesson's id.")
+
+
+class CheckIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    lesson: str = Field(max_length=128, description="A lesson's id.")
+    tasks: list[Annotated[str, Field(max_length=64)]] = Field(min_length=1, max_length=16)
+    auto: bool = Field(False, description="The page asks by itself: that is no use of the sandbox.")
+
+
+class TaskChecked(BaseModel):
+    task: str
+    passed: bool
+    hint: str = Field(description="What is missing; empty where it is passed. Text, not HTML.")
+
+
+class CheckOut(BaseModel):
+    tasks: list[TaskChecked]
+
+
+class HintIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    lesson: str = Field(max_length=128, description="A lesson's id.")
+    task: str = Field(max_length=64)
+
+
+class HintOut(BaseModel):
+    task: str
+    hint: str = Field(description="Text, not HTML.")
 
 
 class Capabilities(BaseModel):
@@ -70,6 +114,16 @@ class Me(BaseModel):
     host: Host
 
 
+class Option(BaseModel):
+    id: str
+    text: str
+
+
+class PredictionAsked(BaseModel):
+    question: str
+    options: list[Option] = Field(description="None: the answer is free text.")
+
+
 class Step(BaseModel):
     n: int
     session: str
@@ -78,6 +132,7 @@ class Step(BaseModel):
     caption: str | None
     edit: bool
     needs: list[str]
+    predict: PredictionAsked | None
 
 
 class Block(BaseModel):
@@ -85,11 +140,6 @@ class Block(BaseModel):
     caption: str | None
     session: str
     steps: list[Step]
-
-
-class Option(BaseModel):
-    id: str
-    text: str
 
 
 class Question(BaseModel):
@@ -104,6 +154,12 @@ class Quiz(BaseModel):
     questions: list[Question]
 
 
+class TaskOut(BaseModel):
+    name: str
+    title: str
+    needs: list[str]
+
+
 class LessonOut(BaseModel):
     id: str
     title: str
@@ -114,6 +170,7 @@ class LessonOut(BaseModel):
     sessions: list[str]
     blocks: list[Block]
     quizzes: list[Quiz]
+    tasks: list[TaskOut]
 
 
 SandboxPath = Annotated[str, Field(pattern=f"^{SANDBOX_ID.pattern}$", description="A sandbox's id.")]

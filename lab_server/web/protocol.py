@@ -18,7 +18,7 @@ CLIENT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MAX_FRAME = 1 << 20  # bytes; a longer one is closed with 1009
 MAX_TEXT = 4096  # characters of a text frame
 ACK_EVERY = 64 * 1024  # bytes; the page acknowledges this often
-MAX_BEHIND = 256 * 1024  # bytes a viewer may have unacknowledged
+MAX_BEHIND = 512 * 1024  # bytes a viewer may have unacknowledged: less than a ring has, and enough for a slow way
 DEFAULT_COLUMNS, DEFAULT_ROWS = 80, 24
 
 CLOSE_DONE = 1000  # the shell ended, as `exit` said
@@ -34,7 +34,7 @@ CLOSE_ENDED = 4410
 CLOSE_TOO_MANY = 4429
 CLOSE_BROKEN = 4500
 
-SERVER_MESSAGES = ("hello", "accepted", "gap", "exit", "pong")
+SERVER_MESSAGES = ("hello", "accepted", "gap", "size", "exit", "pong", "lease")
 CLIENT_MESSAGES = ("resize", "ack", "ping")
 
 
@@ -113,9 +113,18 @@ def gap(output: int) -> str:
     return _text("gap", output=output)
 
 
+def size(columns: int, rows: int) -> str:
+    return _text("size", cols=columns, rows=rows)
+
+
 def exit(code: int | None, reason: str) -> str:
     return _text("exit", code=code, reason=reason)
 
 
 def pong() -> str:
     return _text("pong")
+
+
+def lease(ends_in: float | None, ends_why: str = "", extendable: bool = False, extension: float = 0.0) -> str:
+    """Seconds until the sandbox ends (None: not soon), and those that extending it would add."""
+    return _text("lease", ends_in=ends_in, ends_why=ends_why, extendable=extendable, extension=extension)

@@ -6,6 +6,7 @@ Knows uvicorn, structlog and the inherited listening socket. Doesn't know routes
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import resource
 import socket
@@ -20,8 +21,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from lab_server.lessons import catalog
 from lab_server.sandbox.client import SpawnerClient
 from lab_server.settings import ROOT, Settings
+from lab_server.store import lock
 from lab_server.web import protocol
 from lab_server.web.app import create_app
+from lab_server.web.takeover import Yielding
 
 REQUEST_WITHIN = 15.0  # seconds from a connection's first byte, or from its opening, to the end of a request's head
 STOP_WITHIN = 3  # seconds for answers under way when the server stops
@@ -58,13 +61,16 @@ class Patient(HttpToolsProtocol):
             self._late = None
 
 
-def configuration(app: Any) -> uvicorn.Config:
-    """Measured to be the fastest and tightest (per-message-deflate costs half the throughput); no access log, no names."""
+def configuration(app: Any, takeover: bool = True) -> uvicorn.Config:
+    """Measured to be the fastest and tightest (per-message-deflate costs half the throughput); no access log, no names.
+
+    Without `takeover` terminals go by plain ASGI, as they do on any other server.
+    """
     return uvicorn.Config(
         app,
         loop="uvloop",
         http=Patient,
-        ws="websockets-sansio",
+        ws=Yielding if takeover else "websockets-sansio",
         ws_max_size=protocol.MAX_FRAME,
         ws_per_message_deflate=False,
         access_log=False,
@@ -87,13 +93,17 @@ def start_logs(kind: str, level: str) -> None:
     """Log lines to standard error: for a person (`console`) or a machine (`json`)."""
     number = getattr(logging, level.upper())
     shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,  # request, sandbox, session
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if kind == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # plain: the pretty one shows local variables, and with them cookies and passwords
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     errors: list[structlog.typing.Processor] = [structlog.processors.format_exc_info] if kind == "json" else []
     structlog.configure(
@@ -113,16 +123,19 @@ def start_logs(kind: str, level: str) -> None:
     logging.getLogger("uvicorn.error").setLevel(
         max(number, logging.WARNING)
     )  # its info lines have query strings in them
+    logging.getLogger("aiosqlite").setLevel(max(number, logging.INFO))  # its debug lines have what learners did in them
 
 
 def serve(settings: Settings, listener: socket.socket, root: Path = ROOT) -> None:
-    """Serve on `listener` until SIGTERM or SIGINT. Raises CatalogError, Missing."""
+    """Serve on `listener` until SIGTERM or SIGINT. Raises CatalogError, Missing, and Conflict while a backup is being restored."""
     start_logs(settings.log, settings.log_level)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    app: Any = create_app(settings, catalog.load(root), SpawnerClient(settings.socket))
-    if settings.proxies:
-        from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-
-        app = ProxyHeadersMiddleware(app, list(settings.proxies))
-    uvicorn.Server(configuration(app)).run(sockets=[listener])
+    courses = catalog.load(root)
+    with lock.shared(settings.web_data):
+        app = create_app(settings, courses, SpawnerClient(settings.socket))
+        # What is here now stays. Without this the collector waits until a quarter as much again is new, garbage or not, and
+        # then looks through all of it while every terminal waits.
+        gc.collect()
+        gc.freeze()
+        uvicorn.Server(configuration(app)).run(sockets=[listener])

@@ -1,7 +1,7 @@
 """Leases: which learner has which sandbox. One a learner, however often and from wherever it is asked for.
 
-Knows learners' ids, the spawner's list and its labels, in which everything is kept: a web server that is started anew
-finds every lease there. Doesn't know HTTP, cookies or terminals' bytes.
+Knows learners' ids, the spawner's verbs, and how a lease begins, is used, and ends. Doesn't know HTTP, cookies or terminals'
+bytes, nor when an end is due and what became of a sandbox: keeper.py looks after that, from what the spawner has.
 """
 
 from __future__ import annotations
@@ -9,29 +9,34 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-import time
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
 
-from lab_server.errors import LabError, NotFound, SandboxFailed, SpawnerGone
+from lab_server.errors import Conflict, HostFull, LabError, NotFound, SandboxFailed, SpawnerGone
 from lab_server.lessons.catalog import DEFAULT_TEMPLATE, Catalog
 from lab_server.web import protocol
+from lab_server.web.clock import Clock
+from lab_server.web.counts import START, Times
 from lab_server.web.hub import Hub
 from lab_server.web.protocol import Close
 from lab_server.web.service import Service
+from lab_server.web.terms import Lasting, Terms
+from lab_server.web.turns import Turns
 
 log = structlog.get_logger()
 
 START_WITHIN = 240.0  # seconds from the request to a sandbox, the driver's own start included
 ASK_EVERY = 0.5  # seconds between two looks at a driver that is starting
-WATCH_EVERY = 3.0  # seconds between two looks at what became of the sandboxes
 KNOWN_WITHIN = 10.0  # seconds that a request waits for a spawner that does not answer
+KEPT = "What you did in the course is kept; files and programs of this sandbox are gone. Start a new one to go on."
 
 
 @dataclass
 class Lease:
-    """A learner's sandbox. `state`: starting, ready or failed; `detail` is a sentence for the learner."""
+    """A learner's sandbox. `state`: starting, ready, failed or ended; `detail` is a sentence for the learner."""
 
     id: str
     owner: str
@@ -41,34 +46,68 @@ class Lease:
     state: str = "starting"
     detail: str = "Your sandbox is being started."
     work: asyncio.Task[None] | None = None
+    lasting: Lasting | None = None  # of one that is ready
+    past: Lasting | None = None  # of one that is over: how it was then
+    reason: str = ""  # of one that is over: idle, limit, lost or failed
+    over: tuple[float, float] | None = None  # since when it is over: of the running clock, and of the wall's
+    told: tuple[object, ...] | None = None  # what its viewers know of its coming end
 
     @property
     def labels(self) -> dict[str, str]:
         return {"owner": self.owner, "lesson": self.lesson, "since": str(int(self.since))}
 
+    @property
+    def live(self) -> bool:
+        """It has a sandbox, or is about to."""
+        return self.state in ("starting", "ready")
+
 
 class Leases:
-    """Use it between `open` and `close`."""
+    """`changed` is told ids of leases to be written down, `dropped` of those to be forgotten; `ends` counts ends by reason."""
 
-    def __init__(self, service: Service, hub: Hub, catalog: Catalog) -> None:
+    def __init__(
+        self, service: Service, hub: Hub, catalog: Catalog, terms: Terms | None = None, clock: Clock | None = None
+    ) -> None:
         self._service, self._hub, self._catalog = service, hub, catalog
-        self._leases: dict[str, Lease] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._known = asyncio.Event()  # the spawner's list was read
-        self._watcher: asyncio.Task[None] | None = None
-        hub.lost = self._lost
-
-    def open(self) -> None:
-        self._watcher = asyncio.create_task(self._watch())
+        self.terms, self.clock = terms or Terms(), clock or Clock()
+        self._owners: dict[str, Lease] = {}
+        self._ids: dict[str, Lease] = {}
+        self.turns: Turns[str] = Turns()  # of a learner
+        self.known = asyncio.Event()  # the spawner's list was read
+        self.changed: Callable[[str], None] = lambda id: None
+        self.dropped: Callable[[Iterable[str]], None] = lambda ids: None
+        self.ends: Counter[str] = Counter()
+        self.starts: Counter[str] = Counter()  # how they ended: ready, full, failed, late, broken
+        self.start_times = Times(START)  # of those that got ready
+        self.on_end: Callable[[str], None] = lambda reason: None
 
     async def close(self) -> None:
         """Sandboxes stay; only this process's knowledge of them goes."""
-        works = [lease.work for lease in self._leases.values() if lease.work]
-        for task in [self._watcher, *works]:
-            if task:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        for task in [lease.work for lease in self._ids.values() if lease.work]:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    # --- which there are ---
+
+    def all(self) -> list[Lease]:
+        return list(self._ids.values())
+
+    def by_id(self, id: str) -> Lease | None:
+        return self._ids.get(id)
+
+    def by_owner(self, owner: str) -> Lease | None:
+        return self._owners.get(owner)
+
+    def add(self, lease: Lease) -> None:
+        self._owners[lease.owner] = self._ids[lease.id] = lease
+
+    def remove(self, lease: Lease) -> None:
+        """Nothing is known of it any more."""
+        self._ids.pop(lease.id, None)
+        if self._owners.get(lease.owner) is lease:
+            del self._owners[lease.owner]
+        self.dropped([lease.id])
 
     # --- what a learner can do ---
 
@@ -76,10 +115,10 @@ class Leases:
         """The learner's sandbox. Raises SpawnerGone as long as nobody can know."""
         try:
             async with asyncio.timeout(KNOWN_WITHIN):
-                await self._known.wait()
+                await self.known.wait()
         except TimeoutError:
             raise SpawnerGone("The spawner does not answer.", "It is being restarted; try again in a moment.") from None
-        return self._leases.get(owner)
+        return self._owners.get(owner)
 
     async def get(self, owner: str, id: str) -> Lease:
         """Raises NotFound, also for another learner's."""
@@ -91,65 +130,154 @@ class Leases:
     async def start(self, owner: str, lesson: str) -> tuple[Lease, bool]:
         """The learner's sandbox, and whether it was started now. Returns at once; raises NotFound for an unknown lesson."""
         self._catalog.lesson(lesson)
-        async with self._lock(owner):
+        async with self.turns.take(owner):
             lease = await self.find(owner)
-            if lease and lease.state != "failed":
+            if lease and lease.live:
+                self.touch(lease.id)
                 return lease, False
+            try:
+                await self._service.admit(sum(other.live for other in self._ids.values()))
+            except HostFull:
+                self.starts["full"] += 1
+                raise
             if lease:
                 await self._remove(lease)
-            lease = self._leases[owner] = Lease(secrets.token_hex(8), owner, lesson, time.time())
+                self.remove(lease)
+            lease = Lease(secrets.token_hex(8), owner, lesson, self.clock.wall())
+            self.add(lease)
             self._begin(lease)
             return lease, True
 
     async def reset(self, owner: str, id: str) -> Lease:
         """A new sandbox under the same id. Returns when the old one is gone and the new one is on its way."""
-        async with self._lock(owner):
+        async with self.turns.take(owner):
             lease = await self.get(owner, id)
             await self._remove(lease, "The sandbox was reset.")
-            lease.state, lease.detail, lease.since = "starting", "Your sandbox is being made anew.", time.time()
+            if lease.live:
+                self._count(lease, "reset")
+            lease.state, lease.detail, lease.since = "starting", "Your sandbox is being made anew.", self.clock.wall()
+            lease.reason, lease.over = "", None
             self._begin(lease)
             return lease
 
     async def end(self, owner: str, id: str) -> None:
         """Raises NotFound. Returns when it is gone."""
-        async with self._lock(owner):
+        async with self.turns.take(owner):
             lease = await self.get(owner, id)
             await self._remove(lease)
-            del self._leases[owner]
+            if lease.live:
+                self._count(lease, "asked")
+            self.remove(lease)
 
-    def _lock(self, owner: str) -> asyncio.Lock:
-        return self._locks.setdefault(owner, asyncio.Lock())
+    def ending(self, lease: Lease) -> dict[str, object]:
+        """When and why it will end, as the API gives it: {"ends_in", "ends_why", "extendable", "extension"}."""
+        end = lease.lasting.end() if lease.lasting else None
+        if end is None or lease.lasting is None:
+            return {"ends_in": None, "ends_why": "", "extendable": False, "extension": 0.0}
+        left = max(0.0, round(end.at - self.clock.running(), 1))
+        told = {"extendable": lease.lasting.extendable, "extension": lease.lasting.more}
+        return {"ends_in": left, "ends_why": end.why, **told}
+
+    async def extend(self, owner: str, id: str) -> Lease:
+        """Put its coming end off. Raises NotFound, and Conflict where there is nothing to put off or it was done too often."""
+        lease = await self.get(owner, id)
+        if lease.lasting is None:
+            raise Conflict(f"Your sandbox is not ready: {lease.detail}", "Try again when it is.")
+        lease.lasting.extend(self.clock.running())
+        self.changed(lease.id)
+        return lease
+
+    def touch(self, id: str) -> None:
+        """The sandbox is used: somebody types, or asks for a check."""
+        lease = self._ids.get(id)
+        if lease and lease.lasting:
+            lease.lasting.touch(self.clock.running())
 
     async def _remove(self, lease: Lease, reason: str = "The sandbox was ended.") -> None:
+        lasting, lease.lasting = lease.lasting, None  # what is being removed doesn't end by itself
         if lease.work:
             lease.work.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await lease.work
         self._hub.end(lease.id, reason, Close(protocol.CLOSE_ENDED, reason))
-        await self._service.destroy(lease.id)
+        try:
+            await self._service.destroy(lease.id)
+        except LabError:
+            lease.lasting = lasting
+            if lease.state == "starting":  # nobody makes it any more
+                self._failed(lease, "It could not be started. Try again.")
+            raise
+
+    # --- the end ---
+
+    def settle(self, lease: Lease, state: str, reason: str, words: str, remedy: str) -> None:
+        """The one place where a lease is over without its learner's doing. Its sandbox is still to be destroyed."""
+        lease.state, lease.reason, lease.detail = state, reason, f"{words} {remedy}".strip()
+        lease.past, lease.lasting, lease.told = lease.lasting, None, None
+        lease.over = (self.clock.running(), self.clock.wall())
+        self._count(lease, reason)
+        self._hub.end(lease.id, words, Close(protocol.CLOSE_ENDED, words))
+
+    def count(self, reason: str, **about: str) -> None:
+        """The one place where ends are counted: idle, limit, lost, failed, asked, reset, unclaimed."""
+        self.ends[reason] += 1
+        log.info("lease ended", reason=reason, **about)
+        self.on_end(reason)
+
+    def _count(self, lease: Lease, reason: str) -> None:
+        self.count(reason, sandbox=lease.id, lesson=lease.lesson)
+        self.changed(lease.id)
 
     # --- making ---
 
     def _begin(self, lease: Lease) -> None:
-        lease.work = asyncio.create_task(self._make(lease))
+        lease.work = asyncio.create_task(self.make(lease))
+        self.changed(lease.id)
 
-    async def _make(self, lease: Lease) -> None:
+    async def make(self, lease: Lease) -> None:
+        """Have it made, or wait for the one who does."""
+        structlog.contextvars.bind_contextvars(sandbox=lease.id)
+        began = self.clock.running()
         try:
-            async with asyncio.timeout(START_WITHIN):
-                await self._create(lease)
-            lease.state, lease.detail = "ready", ""
+            async with asyncio.timeout(START_WITHIN) as limit:
+                await self._create(lease, limit)
         except TimeoutError:
-            lease.state, lease.detail = "failed", "The sandbox did not start in time. Try again."
+            how = "late"
+            self._failed(lease, "The sandbox did not start in time. Try again.")
         except LabError as why:
-            lease.state, lease.detail = "failed", str(why)
+            how = "full" if isinstance(why, HostFull) else "failed"
+            self._failed(lease, str(why))
         except Exception as why:
-            log.exception("sandbox could not be started", sandbox=lease.id)
-            lease.state, lease.detail = "failed", f"The server broke ({type(why).__name__}). Try again."
+            how = "broken"
+            log.exception("sandbox could not be started")
+            self._failed(lease, f"The server broke ({type(why).__name__}). Try again.")
+        else:
+            how = "ready"
+            self.is_ready(lease)
+            self.start_times.observe(self.clock.running() - began)
+        self.starts[how] += 1
+        log.info("sandbox started", how=how, lesson=lease.lesson, seconds=round(self.clock.running() - began, 3))
 
-    async def _create(self, lease: Lease) -> None:
+    def _failed(self, lease: Lease, words: str) -> None:
+        self.settle(lease, "failed", "failed", words, "")
+
+    def is_ready(self, lease: Lease) -> None:
+        lease.state, lease.detail = "ready", ""
+        lease.lasting = Lasting.begin(self.terms, self.clock.running())
+        self.changed(lease.id)
+
+    async def _create(self, lease: Lease, limit: asyncio.Timeout) -> None:
+        left = START_WITHIN
+
         def ahead(count: int) -> None:
-            waiting = f"{count + 1} others go first." if count else "one other goes first."
-            lease.detail = f"Waiting for a free place: {waiting}" if count >= 0 else "Your sandbox is being started."
+            nonlocal left
+            now, ends = asyncio.get_running_loop().time(), limit.when()
+            if count >= 0 and ends is not None:  # a long line is no failure to start: the clock stands meanwhile
+                left = ends - now
+                limit.reschedule(None)
+            elif count < 0 and ends is None:
+                limit.reschedule(now + left)
+            lease.detail = "You are in line for a sandbox." if count >= 0 else "Your sandbox is being started."
 
         while True:
             info = await self._service.info()
@@ -172,46 +300,3 @@ class Leases:
             return self._catalog.lesson(lease.lesson).template
         except NotFound:
             return DEFAULT_TEMPLATE  # the lesson is no longer there; its sandbox may go on
-
-    # --- watching ---
-
-    async def _watch(self) -> None:
-        """Know the sandboxes there are, and learn of those that went. What can't be asked is unknown, not gone."""
-        while True:
-            before = {lease.id for lease in self._leases.values() if lease.state == "ready"}
-            try:
-                there = await self._service.list()
-            except LabError:
-                await asyncio.sleep(ASK_EVERY)
-                continue
-            for found in there:
-                self._take_up(found)
-            self._known.set()
-            for id in before - {str(found["sandbox"]) for found in there}:
-                self._lost(id, "The sandbox is gone: the part of the server that keeps it was restarted.")
-            await asyncio.sleep(WATCH_EVERY)
-
-    def _take_up(self, found: dict[str, object]) -> None:
-        labels = found["labels"]
-        assert isinstance(labels, dict)
-        owner, lesson = labels.get("owner"), labels.get("lesson")
-        if not owner or lesson is None or "since" not in labels or owner in self._leases or self._known.is_set():
-            return
-        lease = Lease(str(found["sandbox"]), owner, lesson, float(labels["since"]))
-        self._leases[owner] = lease
-        if found["state"] == "ready":
-            lease.state, lease.detail = "ready", ""
-        lease.work = asyncio.create_task(self._adopt(lease))
-
-    async def _adopt(self, lease: Lease) -> None:
-        lease.driver = str((await self._service.info()).get("driver", ""))
-        if lease.state != "ready":
-            await self._make(lease)
-        with contextlib.suppress(NotFound):
-            await self._hub.adopt(lease.id, self._catalog.lesson(lease.lesson).sessions)
-
-    def _lost(self, id: str, reason: str) -> None:
-        for lease in self._leases.values():
-            if lease.id == id and lease.state == "ready":
-                lease.state, lease.detail = "failed", f"{reason} Reset it to get a new one."
-                self._hub.end(id, reason, Close(protocol.CLOSE_ENDED, reason))

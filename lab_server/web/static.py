@@ -21,6 +21,7 @@ _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "applica
 _TYPES |= {".json": "application/json", ".svg": "image/svg+xml", ".map": "application/json", ".css": "text/css"}
 _HOST = re.compile(r"[A-Za-z0-9.\[\]:-]+")
 _LOCATION = re.compile(r"(<loc>\s*)https?://[^/<\s]+")
+_FAMILY = re.compile(r"/(join|room)/[^/]+/?")  # one page for every code and every class: its script reads the address
 _NOT_BUILT = "The site is not built. Run scripts/serve, or: labs build\n"
 
 
@@ -42,6 +43,12 @@ class Site:
 
     def _find(self, scope: Scope) -> Response:
         path: str = scope["path"]
+        if family := _FAMILY.fullmatch(path):
+            if path.endswith("/"):  # what the page refers to is found from the address without
+                raw = scope.get("raw_path", path.encode()).decode("latin-1")
+                return RedirectResponse("/" + raw.strip("/"), 301)
+            if self._file(path) is None:
+                path = f"/{family[1]}/"
         file = self._file(path)
         if file is None:
             directory = self._file(path + "/")

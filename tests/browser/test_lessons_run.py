@@ -1,4 +1,7 @@
-"""Every step of every block of every lesson, by click in a browser: what the terminal then says is what the lesson states."""
+"""Every step of a lesson, by click in a browser: what the terminal then says is what the lesson states.
+
+One lesson, the one that everything started from: `labs verify` types the steps of all of them, which takes a third of the time.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ ENDED = ", ".join(
 
 
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize("lesson", CATALOG.lessons, ids=lambda lesson: lesson.id)
+@pytest.mark.parametrize("lesson", [CATALOG.lesson("concepts/02-how-containers-work")], ids=lambda lesson: lesson.id)
 def test_every_step_of_the_lesson_says_what_the_lesson_states(open_page, course, lesson):
     page = open_page("/")
     listener = Listener(page)
@@ -30,6 +33,8 @@ def test_every_step_of_the_lesson_says_what_the_lesson_states(open_page, course,
                 continue
             before = len(listener.commands(step.session))
             section.locator(f'[data-step="{step.n}"] [data-action="run"]').click()
+            if step.predict:
+                section.locator(f'[data-step="{step.n}"] [data-action="skip"]').click()
             item = section.locator(ENDED.format(n=step.n))
             item.wait_for(timeout=STEP_WITHIN)
             after = listener.commands(step.session)

@@ -21,12 +21,14 @@ import pytest
 from lab_server.errors import SpawnerGone
 from lab_server.sandbox import cgroups
 from lab_server.sandbox.client import SpawnerClient
+from tests.contract import engine
 from tests.shell import Shell
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("LABS_DATA") or ROOT / ".labs")
-DRIVERS = ("pty", "crun", "vm")
+DRIVERS = ("pty", "crun", "vm", "docker")
 TEMPLATES = {"small": {"limits": {"memory": 256 << 20, "cpus": 0.5, "pids": 200, "disk": 64 << 20, "io": 50 << 20}}}
+WARM = 2  # sandboxes kept ready
 BOOT_WITHIN = 120.0  # seconds
 
 
@@ -44,6 +46,8 @@ def lacking(driver: str) -> str:
         if not shutil.which("crun"):
             return "crun is not installed"
         return "" if (DATA / "images/sandbox/etc").is_dir() else f"no sandbox image in {DATA}: run `labs build`"
+    if driver == "docker":
+        return engine.lacking() or ("" if (DATA / "images/store").is_dir() else f"no image store in {DATA}")
     if not shutil.which("qemu-system-x86_64"):
         return "QEMU is not installed"
     return "" if (DATA / "guest").is_dir() else f"no guest in {DATA}: run `labs build`"
@@ -129,7 +133,7 @@ def _in_process(place: Path) -> Iterator[Running]:
     from tests.fakes import PtyDriver
 
     config = DriverConfig(place, place, place / "data", place / "run")
-    spawner = Spawner(PtyDriver(config), TEMPLATES, [], place / "spawner.sock")
+    spawner = Spawner(PtyDriver(config), TEMPLATES, [], place / "spawner.sock", warm=WARM)
     thread = threading.Thread(target=spawner.serve)
     thread.start()
     client = SpawnerClient(place / "spawner.sock")
@@ -148,6 +152,7 @@ def _as_process(driver: str, place: Path) -> Iterator[Running]:
         "data": str(place / "data"),
         "run": str(place / "run"),
         "templates": TEMPLATES,
+        "warm": WARM,
     }
     (place / "spawner.json").write_text(json.dumps(config))
     process = subprocess.Popen(
@@ -161,6 +166,7 @@ def _as_process(driver: str, place: Path) -> Iterator[Running]:
         ],
         cwd=ROOT,
         text=True,
+        env=os.environ | {"LABS_SANDBOX_IMAGE": engine.IMAGE},
     )
     client = SpawnerClient(place / "spawner.sock", timeout=120)
     try:
@@ -186,6 +192,8 @@ def spawner(request: pytest.FixtureRequest) -> Iterator[Running]:
     parent = DATA if driver != "pty" else Path(tempfile.gettempdir())
     place = Path(tempfile.mkdtemp(prefix="contract-", dir=parent))
     try:
+        if driver == "docker":
+            engine.build_image()
         yield from _in_process(place) if driver == "pty" else _as_process(driver, place)
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -193,6 +201,13 @@ def spawner(request: pytest.FixtureRequest) -> Iterator[Running]:
 
 @pytest.fixture
 def sandbox(spawner: Running) -> Iterator[str]:
+    with spawner.sandbox() as id:
+        yield id
+
+
+@pytest.fixture(scope="session")
+def shared(spawner: Running) -> Iterator[str]:
+    """One for all tests that leave it as they found it: making one takes seconds where it is emulated."""
     with spawner.sandbox() as id:
         yield id
 

@@ -74,9 +74,3 @@ def test_calls_are_filtered(spawner, shared):
     absent = {"io_uring_setup", "keyctl"}
     assert {name: answer for name, answer in answers.items() if name in absent} == dict.fromkeys(absent, "ENOSYS")
     assert {answer for name, answer in answers.items() if name not in absent} == {"EPERM"}
-
-
-@pytest.fixture(scope="module")
-def shared(spawner):
-    with spawner.sandbox() as id:
-        yield id

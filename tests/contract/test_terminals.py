@@ -6,6 +6,7 @@ import pytest
 
 from lab_server.errors import HostFull, NotFound
 from lab_server.sandbox.ring import Ring
+from tests.shell import eventually
 
 
 def test_a_shell_answers(spawner, sandbox):
@@ -61,6 +62,8 @@ def test_the_end_of_a_shell_is_told_with_its_status(spawner, sandbox):
         assert spawner.client.status(sandbox, "host")["alive"]
         shell.type("exit 7\n")
         shell.end()
+    # a shell's terminal is closed a moment before the kernel has its exit status
+    eventually(lambda: not spawner.client.status(sandbox, "host")["alive"])
     status = spawner.client.status(sandbox, "host")
     assert (status["alive"], status["code"]) == (False, 7)
     assert status["reason"] == "The shell ended."
@@ -73,7 +76,6 @@ def test_the_end_of_a_shell_is_told_with_its_status(spawner, sandbox):
 
 def test_hanging_up_ends_what_runs_in_it(spawner, sandbox):
     with spawner.shell(sandbox) as shell:
-        # it says so itself, once it is in the foreground: a signal while bash still starts it would be bash's own
         shell.type("sh -c \"echo g''o; exec sleep 600\"\n")
         shell.until("go")
         spawner.client.hangup(sandbox, "host")

@@ -1,160 +1,77 @@
-"""Runs pytest as root inside the guest, where cgroup v2 and everything else that a host may lack is there.
+"""Runs pytest, or a script, as root in a guest, where cgroup v2 and everything else that a host may lack is there.
 
     python -m tests.guest.run [--within SECONDS] [--junit FILE] [pytest's arguments]
+    python -m tests.guest.run --engine [--ship [NAME=]PATH]… [pytest's arguments]
+    python -m tests.guest.run [--engine] [--ship [NAME=]PATH]… --script FILE [its arguments]
 
-Without arguments of pytest: the contract suite with the crun driver. Only pure Python crosses (the guest's Python is
-another), so tests that need hypothesis stay outside. What pytest prints comes out as it is printed; the exit status is
-pytest's, or 70 when the guest could not run it.
-The guest is the one that `labs build` makes; the code and the tests are this checkout's.
+Without arguments of pytest: the contract suite with the crun driver. What it prints comes out as it is printed; the exit
+status is its own, or 70 when the guest could not run it. Tests that need hypothesis stay outside (parcel.py says what
+crosses).
+The guest is the one that `labs build` makes; the code and the tests are this checkout's. With --engine it is another one
+(engine.py, built here when it is not fresh): Docker Engine with compose and buildx serves in it, and has the image
+`labs-base` (base.py), as no registry can be reached. --ship sends a folder, as /shipped/NAME, or a file, as
+/shipped/files/NAME, both read-only.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import os
-import shlex
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 
+from lab_server.build import Progress
 from lab_server.errors import LabError
-from lab_server.sandbox.drivers import qemu
-from lab_server.sandbox.guest import payload
+from tests.guest import base, engine, machine, parcel
+from tests.guest.machine import COULD_NOT, DATA
 
-ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("LABS_DATA") or ROOT / ".labs")
 USUAL = ["tests/contract", "--driver=crun"]
-# pytest and what it imports; plugins are named, since the guest sees no package metadata
-LIBRARIES = ("pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging", "pygments", "pytest_timeout")
-DESCRIBED = ("iniconfig", "pluggy", "pytest", "pytest-timeout")  # those that look for their own version
-# of the tests: not what needs the web side's packages
-FOLDERS = ("contract", "sandbox")
-SHARED = ("__init__.py", "fakes.py", "shell.py")
-COULD_NOT = 70
-STATUS = b"labs-guest-status "
-
-SCRIPT = """#!/bin/sh
-for port in /sys/class/virtio-ports/*; do read -r name <"$port/name"; ln -s "/dev/${{port##*/}}" "/run/$name"; done
-exec >/run/labs.out 2>&1 </dev/null
-ln -s /images /scratch/images
-cd /run/labs
-export LABS_DATA=/scratch PYTHONPATH=/run/labs:/run/labs/libraries PYTHONDONTWRITEBYTECODE=1 TERM=dumb
-export PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 COLUMNS=120 LABS_IN_GUEST=1
-echo labs-guest: ready >/dev/console
-python3 -m pytest -p pytest_timeout -W ignore::pytest.PytestConfigWarning -p no:cacheprovider --junit-xml=/tmp/junit.xml {arguments}
-status=$?
-{{ echo "labs-guest-status $status"; cat /tmp/junit.xml; }} >/run/labs.result
-busybox poweroff -f
-"""
 
 
-def libraries() -> Iterator[tuple[str, bytes]]:
-    """(name below libraries/, content) of the pure-Python packages that the tests import."""
-    for name in DESCRIBED:
-        about = metadata.distribution(name)
-        folder = f"{name.replace('-', '_')}-{about.version}.dist-info"
-        yield f"{folder}/METADATA", (about.read_text("METADATA") or "").encode()
-    for name in LIBRARIES:
-        spec = importlib.util.find_spec(name)
-        if spec is None or spec.origin is None:
-            raise SystemExit(f"tests.guest.run: {name} is not installed; pip install -r requirements.lock")
-        origin = Path(spec.origin)
-        if not spec.submodule_search_locations:
-            yield origin.name, origin.read_bytes()
-            continue
-        for file in sorted(origin.parent.rglob("*")):
-            wanted = file.suffix == ".py"
-            # of the highlighter, pytest uses two lexers
-            if wanted and not ("lexers" in file.parts and file.stem not in PYGMENTS):
-                yield f"{name}/{file.relative_to(origin.parent)}", file.read_bytes()
+def named(text: str) -> tuple[str, Path]:
+    """`[NAME=]PATH` as (name, path)."""
+    name, equals, path = text.partition("=")
+    found = Path(path if equals else text).resolve()
+    if not found.exists():
+        raise argparse.ArgumentTypeError(f"{found} is not there")
+    return (name if equals else found.name), found
 
 
-PYGMENTS = ("__init__", "_mapping", "python", "diff")
+def teller() -> Progress:
+    """A line whenever something else is being done."""
+    last = ""
 
+    def tell(fraction: float, text: str) -> None:
+        nonlocal last
+        if text != last:
+            last = text
+            print(f"engine guest: {text}", flush=True)
 
-def parcel(arguments: list[str]) -> dict[str, tuple[bytes, int]]:
-    files = payload.code()
-    tests = [ROOT / "tests" / name for name in SHARED if (ROOT / "tests" / name).exists()]
-    tests += [file for folder in FOLDERS for file in sorted((ROOT / "tests" / folder).rglob("*.py"))]
-    for file in [ROOT / "pyproject.toml", *tests]:
-        files[str(file.relative_to(ROOT))] = (file.read_bytes(), payload.PUBLIC)
-    for name, content in libraries():
-        files[f"libraries/{name}"] = (content, payload.PUBLIC)
-    files["inittab"] = (b"::once:/run/labs/test\n", payload.PUBLIC)
-    files["test"] = (SCRIPT.format(arguments=shlex.join(arguments)).encode(), payload.PROGRAM)
-    return files
-
-
-def machine(arguments: list[str], place: Path) -> qemu.Machine:
-    guest, images = DATA / "guest", DATA / "images"
-    extra = ["-device", "virtio-serial-pci"]
-    for name in ("out", "result"):
-        extra += ["-chardev", f"file,id={name},path={place / name}"]
-        extra += ["-device", f"virtserialport,chardev={name},name=labs.{name}"]
-    return qemu.Machine(
-        kernel=guest / "vmlinuz",
-        ramdisk=(guest / "initrd.gz").read_bytes() + payload.archive(parcel(arguments)),
-        disks=[
-            qemu.Disk(guest / "root.ext4"),
-            qemu.Disk(images / "sandbox.ext4"),
-            qemu.Disk(guest / "scratch.ext4", throwaway=True),
-        ],
-        memory=qemu.guest_memory(),
-        cpus=max(2, min(4, os.cpu_count() or 1)),
-        port=qemu.free_port(),
-        scratch=place,
-        extra=extra,
-        confined=False,  # it writes the files that we read
-    )
-
-
-def run(arguments: list[str], within: float, junit: Path | None) -> int:
-    """pytest's exit status. Raises LabError when the guest can't be booted."""
-    guest = DATA / "guest"
-    accelerator, why = qemu.accelerator(guest / "vmlinuz", guest / "probe.gz", guest)
-    print(f"guest: booting with {accelerator.upper()} ({why})", flush=True)
-    with tempfile.TemporaryDirectory(prefix="guest-", dir=DATA) as name:
-        place = Path(name)
-        (place / "out").touch()
-        (place / "result").touch()
-        booted = qemu.Guest(machine(arguments, place), accelerator)
-        try:
-            print(f"guest: up after {booted.start(qemu.BOOT_WITHIN[accelerator]):.1f} s", flush=True)
-            ended = _follow(booted, place / "out", time.monotonic() + within)
-        finally:
-            booted.stop()
-        head, _, report = (place / "result").read_bytes().partition(b"\n")
-    if not ended or not head.startswith(STATUS):
-        print(f"guest: pytest did not finish{'' if ended else f' within {within:.0f} s'}", file=sys.stderr)
-        print("\n".join(booted.console()[-12:]), file=sys.stderr)
-        return COULD_NOT
-    if junit:
-        junit.write_bytes(report)
-    return int(head.removeprefix(STATUS))
-
-
-def _follow(guest: qemu.Guest, output: Path, deadline: float) -> bool:
-    """Print what comes until QEMU ends; whether it did in time."""
-    with output.open("rb") as file:
-        while True:
-            ended = guest.wait(0.2) is not None
-            sys.stdout.buffer.write(file.read())
-            sys.stdout.buffer.flush()
-            if ended or time.monotonic() > deadline:
-                return ended
+    return tell
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.guest.run", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.guest.run", description=(__doc__ or "").splitlines()[0], allow_abbrev=False
+    )
     parser.add_argument("--within", type=float, default=1500.0, metavar="SECONDS")
     parser.add_argument("--junit", type=Path, metavar="FILE")
+    parser.add_argument("--engine", action="store_true", help="in the guest with Docker Engine")
+    parser.add_argument("--script", type=Path, metavar="FILE", help="run this instead of pytest")
+    parser.add_argument("--ship", type=named, action="append", default=[], metavar="[NAME=]PATH")
     options, arguments = parser.parse_known_args()
     try:
-        return run(arguments or USUAL, options.within, options.junit)
+        if options.script:
+            files = parcel.for_script(options.script.read_bytes(), arguments, engine=options.engine)
+        else:
+            files = parcel.for_pytest(arguments or USUAL, engine=options.engine)
+        if options.engine:
+            DATA.mkdir(parents=True, exist_ok=True)
+            scratch = base.build(DATA, teller())
+            guest = DATA / engine.FOLDER
+        else:
+            guest, scratch = DATA / "guest", DATA / "guest/scratch.ext4"
+        job = machine.Job(guest, scratch, files, shipped=dict(options.ship), within=options.within)
+        return machine.run(job, DATA, options.junit)
     except LabError as why:
         print(f"tests.guest.run: {why}", file=sys.stderr)
         return COULD_NOT

@@ -27,13 +27,35 @@ def course(root: Path, page: str, lab: str | None = None, id_: str = "concepts/0
     return root
 
 
-def render(text: str, page: str = "concepts/01-a-lesson") -> str:
+def script(text: str = "true") -> str:
+    return f"#!/bin/bash\n{text}\n"
+
+
+def task(root: Path, name: str = "01-a-task", id_: str = "concepts/01-a-lesson", **scripts: str | None) -> Path:
+    """A task's folder with its scripts, those given and harmless ones (None: not there); returned."""
+    folder = root / "labs" / id_ / "tasks" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind, text in ({"check": script(), "solve": script(), "hint": script()} | scripts).items():
+        if text is not None:
+            file = folder / f"{kind}.sh"
+            file.write_text(text)
+            file.chmod(0o755)
+    return folder
+
+
+def render(text: str, page: str = "concepts/01-a-lesson", labs: Path | None = None) -> str:
     fences = [
         {"name": name, "class": "lab", "format": live_fence, "validator": is_live} for name in ("bash", "console")
     ]
     fences.append({"name": "mermaid", "class": "mermaid", "format": fence_div_format})
     md = Markdown(
-        extensions=["attr_list", "tables", "admonition", "pymdownx.superfences", makeExtension(page=page)],
+        extensions=[
+            "attr_list",
+            "tables",
+            "admonition",
+            "pymdownx.superfences",
+            makeExtension(page=page, labs=str(labs or ROOT / "labs")),
+        ],
         extension_configs={"pymdownx.superfences": {"custom_fences": fences}},
     )
     return md.convert(text)

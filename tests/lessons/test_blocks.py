@@ -133,7 +133,7 @@ words = st.text("abc $|&;'\"<>\\.-", min_size=1, max_size=12).map(lambda t: "x" 
 def test_what_is_written_in_bash_style_is_read_back(steps):
     text, wanted = [], []
     for caption, command, output in steps:
-        command = command.rstrip().rstrip("\\").rstrip().replace("<<", "<")
+        command = command.rstrip("\\ ").replace("<<", "<")
         output = [line.rstrip() for line in output]
         text += [f"# {caption.strip()}"] if caption.strip() else []
         text += [command, *(f"# {line}" for line in output), ""]

@@ -12,6 +12,7 @@ from lab_server.lessons.catalog import load, templates
 from tests.lessons.helpers import BLOCK, FACTS, HEAD, course
 
 QUIZ = "1. Which?\n   - [x] Alpha\n   - [ ] Beta\n     > Surely not.\n"
+NOTHING: dict[str, object] = {"expect": "", "caption": "", "needs": [], "predict": None}
 
 
 def test_one_lesson(tmp_path):
@@ -38,12 +39,13 @@ def test_one_lesson(tmp_path):
                     "caption": "One",
                     "session": "ctr",
                     "steps": [
-                        {"n": 1, "session": "host", "command": "id", "expect": "", "caption": "", "edit": False, "needs": []},
-                        {"n": 2, "session": "ctr", "command": "ls <dir>", "expect": "", "caption": "", "edit": True, "needs": []},
+                        NOTHING | {"n": 1, "session": "host", "command": "id", "edit": False},
+                        NOTHING | {"n": 2, "session": "ctr", "command": "ls <dir>", "edit": True},
                     ],
                 }
             ],
             "quizzes": [lesson.quizzes[0].public()],
+            "tasks": [],
         }
     ]  # fmt: skip
     assert templates(catalog) == {"concepts/01-a-lesson": {"limits": {"memory": 128 << 20}}}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab_server.lessons.fences import Mistake
-from lab_server.lessons.labfile import Lab, read, size
+from lab_server.lessons.labfile import Declared, Lab, read, size
 
 MIB = 1 << 20
 
@@ -24,10 +24,15 @@ limits:
   disk: 512MiB
   io: 20M/s
 needs: [limits, nested_engine]
+tasks:
+  02-later: {title: Later, needs: [limits], timeout_seconds: 60}
+  01-some-task:
+    title: "Some: task"
 """
     limits = {"memory": 1536 * MIB, "cpus": 0.5, "pids": 64, "disk": 512 * MIB, "io": 20 * MIB}
+    tasks = (Declared("02-later", "Later", ("limits",), 60, 12), Declared("01-some-task", "Some: task", (), 15, 13))
     lab = read(text)
-    assert lab == Lab("A Lesson", 2, ("host", "ctr"), limits, ("limits", "nested_engine"))
+    assert lab == Lab("A Lesson", 2, ("host", "ctr"), limits, ("limits", "nested_engine"), tasks)
     assert all(isinstance(lab.limits[name], int) for name in ("memory", "pids", "disk", "io"))
 
 
@@ -57,6 +62,20 @@ def test_nothing():
         ("limits:\n  swap: 1G", 2, "no field 'swap'"),
         ("limits: 1G", 1, "fields and their values"),
         ("needs:\n  - limits\n  - gpu", 3, "no capability 'gpu'"),
+        ("tasks: [01-a]", 1, "names and what belongs"),
+        ("tasks:\n  1-a: {title: A}", 2, "'1-a' can't be a task"),
+        ("tasks:\n  01-A: {title: A}", 2, "can't be a task"),
+        (f"tasks:\n  01-{'a' * 70}: {{title: A}}", 2, "can't be a task"),
+        ("tasks:\n  01-a: {title: A}\n  01-a: {title: B}", 3, "given twice"),
+        ("tasks:\n  01-a: A", 2, "fields and their values"),
+        ("tasks:\n  01-a: {}", 2, "has no title"),
+        ("tasks:\n  01-a:\n    title: [A]", 3, "must be a value"),
+        ("tasks:\n  01-a:\n    title: A\n    hint: no", 4, "has no field 'hint'"),
+        ("tasks:\n  01-a:\n    title: A\n    needs: [gpu]", 4, "no capability 'gpu'"),
+        ("tasks:\n  01-a:\n    title: A\n    needs: [limits]\nneeds: [nested_engine]", 4, "needs 'limits'"),
+        ("tasks:\n  01-a:\n    title: A\n    timeout_seconds: 61", 4, "whole number from 1 to 60"),
+        ("tasks:\n  01-a:\n    title: A\n    timeout_seconds: 1.5", 4, "whole number from 1 to 60"),
+        ("tasks:\n" + "".join(f"  {n}-a: {{title: A}}\n" for n in range(10, 27)), 2, "at most 16"),
         ("title: a\nneeds: [limits", 2, "Not YAML"),
         ("title: a\n\tneeds: b", 2, "Not YAML"),
     ],

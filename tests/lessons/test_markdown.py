@@ -71,11 +71,24 @@ def test_a_quiz_is_written_as_the_protocol_has_it():
     quiz, question, option = (
         re.findall(rf'{name}="([^"]+)"', html)[0] for name in ("data-quiz", "data-question", "value")
     )
-    html = re.sub(r"\n<label>(?:(?!</label>).)*other</label>", "", html)
+    html = re.sub(r"\n<label>(?:(?!</label>).)*other</span></label>", "", html)
     wanted = "<form" + wanted.replace('"quiz-1"', f'"{quiz}"').replace('"q1"', f'"{question}"').replace(
         '"a1"', f'"{option}"'
     )
     assert shape(html) == shape(wanted)
+
+
+def test_an_option_s_words_stay_together_whatever_is_marked_in_them():
+    html = render("1. Which?\n   - [x] `a` and **b**\n   - [ ] c\n")
+    assert "> <span><code>a</code> and <strong>b</strong></span></label>" in html
+
+
+def test_options_of_commands_are_not_broken_behind_a_hyphen():
+    html = render('```bash {.lab #one}\ndocker run -d --rm --name=a-b x; echo "--no" a-b - --\n```')
+    assert re.findall(r'class="lab-option">([^<]*)<', html) == ["-d", "--rm", "--name"]
+    assert re.sub("<.*?>", "", re.findall(r"<code>(.*?)</code>", html)[0]) == (
+        'docker run -d --rm --name=a-b x; echo "--no" a-b - --'
+    )
 
 
 def test_several_right_answers_are_boxes():
@@ -97,6 +110,11 @@ def test_the_code_is_the_command_to_the_letter():
     parser = Shape()
     parser.feed(f"<code>{code[1]}</code>")
     assert "".join(parser.seen[1:-1]) == command
+
+
+def test_a_command_of_many_lines_has_the_whole_width():
+    html = render("```bash {.lab #one}\ncat <<end\n1\nend\n\ncat <<end\n1\n2\nend\n```")
+    assert re.findall(r'class="(lab-line[^"]*)"', html) == ["lab-line", "lab-line lab-line--long"]
 
 
 def test_ordinary_fences_stay_ordinary():
@@ -147,3 +165,31 @@ def test_page_and_catalogue_agree(tmp_path):
     ids = [q.id for quiz in lesson.quizzes for q in quiz.questions]
     assert re.findall(r'data-question="([^"]+)"', html) == ids
     assert load(course(tmp_path, HEAD)).lessons[0].blocks == ()
+
+
+def predictions() -> str:
+    text = (ROOT / "docs/develop/protocol.md").read_text()
+    found = re.search(r"prediction has, before its `lab-line`.*?```html\n(.*?)```", text, re.S)
+    assert found
+    return found[1]
+
+
+def test_predictions_are_written_as_the_protocol_has_them():
+    options, _, text = predictions().partition("</fieldset>")
+    html = render(
+        "```bash {.lab #namespaces}\n# predict: How much memory does free report? 32 MB => Mem: 3... | all => Mem: ...\n"
+        "# why: A secret reason.\nfree\n\n# predict: …?\nid\n```"
+    )
+    found = re.findall(r"<fieldset.*?</fieldset>", html, re.S)
+    value = re.findall(r'value="([^"]+)"', found[0])[0]
+    first = re.sub(r"\n<label>(?:(?!</label>).)*all</span></label>", "", found[0]).replace(value, "p1")
+    assert shape(first) == shape(options.replace(" …", "") + "</fieldset>")
+    wanted = shape(text.strip().replace(" …>", ' autocomplete="off" spellcheck="false" aria-label="Your prediction">'))
+    assert shape(found[1].replace("…?", "…")) == wanted
+    assert "Mem:" not in html and "secret reason" not in html
+    assert html.index('data-predict="options"') < html.index('class="lab-line"') < html.index('data-predict="text"')
+
+
+def test_a_prediction_in_the_braces_is_the_same_in_the_page():
+    html = render('```bash {.lab #one predict="Is `a|b` [x]? yes => y... | no => [...]"}\nid\n```')
+    assert "<legend>Is <code>a|b</code> [x]?</legend>" in html and html.count("<label>") == 2

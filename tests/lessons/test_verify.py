@@ -10,15 +10,17 @@ import pytest
 import typer.main
 
 from lab_server import cli, typist
+from lab_server.commands import common
 from lab_server.lessons.catalog import load
 from lab_server.lessons.differences import diff, merge
 from lab_server.lessons.matching import matches
 from lab_server.lessons.rewrite import rewrite
 from lab_server.sandbox.client import SpawnerClient
 from lab_server.sandbox.spawner import Spawner
-from tests.conftest import PATIENCE, eventually
+from tests.conftest import PATIENCE
 from tests.fakes import FailingDriver, PtyDriver
 from tests.lessons.helpers import HEAD, course
+from tests.shell import eventually
 
 ID = "concepts/01-a-lesson"
 PAGE = "docs/concepts/01-a-lesson.md"
@@ -65,7 +67,7 @@ class Course:
     def __init__(self, path: Path, driver: PtyDriver, monkeypatch, capsys) -> None:
         self.root, self.data, self.driver, self._capsys = path / "course", path / "data", driver, capsys
         self.root.mkdir()
-        monkeypatch.setattr(cli, "ROOT", self.root)
+        monkeypatch.setattr(common, "ROOT", self.root)
         monkeypatch.setenv("LABS_DATA", str(self.data))
         socket = self.data / "run" / "spawner.sock"
         self.spawner = Spawner(driver, {ID: {}, "concepts/02-more": {}}, [], socket, reason="it is a test")

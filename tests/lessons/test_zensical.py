@@ -1,4 +1,4 @@
-"""The same page builds under Zensical: live blocks and quizzes need no plugin of a site generator."""
+"""The same page builds under Zensical: live blocks, quizzes and tasks need no plugin of a site generator."""
 
 from __future__ import annotations
 
@@ -45,6 +45,11 @@ id
 plain
 ```
 
+<!-- task: 01-a-task -->
+> Go [home](../index.md), *then*
+>
+> - stay.
+
 1. Which?
    - [ ] Alpha
    - [x] Beta
@@ -53,11 +58,13 @@ plain
 
 
 @pytest.mark.skipif(importlib.util.find_spec("zensical") is None, reason="zensical is not installed")
-def test_a_page_with_a_block_and_a_quiz(tmp_path):
+def test_a_page_with_a_block_a_task_and_a_quiz(tmp_path):
     (tmp_path / "mkdocs.yml").write_text(CONFIG)
     (tmp_path / "docs/concepts").mkdir(parents=True)
     (tmp_path / "docs/index.md").write_text("# Home\n")
     (tmp_path / "docs/concepts/01-a-lesson.md").write_text(PAGE)
+    (tmp_path / "labs/concepts/01-a-lesson").mkdir(parents=True)
+    (tmp_path / "labs/concepts/01-a-lesson/lab.yml").write_text("tasks: {01-a-task: {title: A task}}\n")
     done = subprocess.run(
         [sys.executable, "-m", "zensical", "build", "-f", "mkdocs.yml"],
         cwd=tmp_path,
@@ -72,6 +79,11 @@ def test_a_page_with_a_block_and_a_quiz(tmp_path):
     assert html.count("lab-block") == 1 and "uid=[...]" in html and "plain" in html
     assert re.search(r'<form class="?lab-quiz"? data-quiz="?concepts/01-a-lesson/quiz-1"?', html)
     assert html.count("<fieldset") == 1 and html.count("<label><input") == 2
+    task = re.search(r'<section class="?lab-task"? id="?task-01-a-task"?.*?</section>', html, re.S)
+    assert (
+        task and "<em>then</em>" in task[0] and re.search(r"<li>\s*(<p>)?stay", task[0]) and "blockquote" not in task[0]
+    )
+    assert 'href="../../"' in task[0] and "<!-- task" not in html
     for file in (tmp_path / "site").rglob("*"):
         if file.suffix in (".html", ".json"):
             assert "secret reason" not in file.read_text() and "[x]" not in file.read_text(), file

@@ -17,14 +17,14 @@ from pathlib import Path
 import pytest
 
 from lab_server.errors import BadInput, DriverUnavailable, Missing, NotFound, Refused, SandboxFailed
-from lab_server.sandbox.contract import DriverConfig, SandboxSpec
+from lab_server.sandbox.contract import UNBOUND, DriverConfig, SandboxSpec
 from lab_server.sandbox.drivers import qemu
 from lab_server.sandbox.drivers.vm import VmDriver, parcel
 from lab_server.sandbox.guest import frames
 from lab_server.sandbox.guest.relay import Relay
 from lab_server.sandbox.spawner import Spawner
 from tests.fakes import PtyDriver
-from tests.shell import Shell
+from tests.shell import Shell, eventually
 
 ROOT = Path(__file__).parents[2]
 KERNEL = Path(os.environ.get("LABS_DATA") or ROOT / ".labs") / "guest/vmlinuz"
@@ -69,6 +69,15 @@ def box(crossing):
     sandbox.destroy()
 
 
+def test_one_that_is_nobodys_crosses_though_callers_may_not_say_so(crossing):
+    warm = crossing.create("warm0123456789ab", SandboxSpec(), UNBOUND)
+    assert warm.alive() and warm.labels == UNBOUND
+    warm.destroy()
+    assert not warm.alive()
+    with pytest.raises(BadInput, match="labels"):
+        crossing.ask("create", sandbox=ID, template="default", labels=UNBOUND)
+
+
 def test_a_terminal_crosses(box):
     terminal = box.terminal("host", 90, 33)
     shell = Shell(terminal.fd)
@@ -78,7 +87,7 @@ def test_a_terminal_crosses(box):
     assert terminal.status() is None
     shell.type("exit 7\n")
     assert _to_the_end(terminal.fd, 10)
-    assert terminal.status() == 7
+    assert eventually(terminal.status) == 7  # the terminal is closed a moment before the kernel has the exit status
     terminal.close()
     terminal.close()
 

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 import pytest
 
 from lab_server.sandbox import ring as rings
-from lab_server.web import protocol
-from lab_server.web.bridge import MAX_PENDING, Bridge, Viewer
+from lab_server.web import plain, protocol
+from lab_server.web.bridge import MAX_PENDING, Bridge
 from lab_server.web.protocol import MAX_BEHIND, Close
+from lab_server.web.viewer import Viewer
 
 
 class Rig:
@@ -52,7 +53,7 @@ class Watcher:
         self.gate = asyncio.Event()
         self.gate.set()
         self._news = asyncio.Event()
-        self.task = asyncio.create_task(viewer.pump(self._send))
+        self.task = asyncio.create_task(plain.pump(viewer, self._send))
         rig.tasks.append(self.task)
 
     async def _send(self, frame: bytes | str) -> None:

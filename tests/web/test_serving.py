@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,78 +20,23 @@ from typing import Any
 import httpx
 import pytest
 
-from lab_server import privileges, supervise
+from lab_server import listening, privileges, supervise
 from lab_server.errors import Conflict, Missing, Refused
 from lab_server.settings import ROOT
-from tests.conftest import PATIENCE, eventually
+from tests.conftest import PATIENCE
+from tests.shell import eventually
 from tests.web.learner import Learner
+from tests.web.processes import Serving, gone, served
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to drop")
-
-
-@dataclass
-class Serving:
-    process: subprocess.Popen[str]
-    data: Path
-    lines: list[str] = field(default_factory=list)
-    origin: str = ""
-
-    def follow(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip())
-
-    def child(self, module: str) -> int:
-        """The pid of the process that runs a module, once there is one."""
-
-        def find() -> int:
-            for process in Path("/proc").glob("[0-9]*"):
-                with contextlib.suppress(OSError):
-                    words = (process / "cmdline").read_bytes().split(b"\0")
-                    ours = module.encode() in words and any(str(self.data).encode() in word for word in words)
-                    if ours and parent(int(process.name)) == self.process.pid:
-                        return int(process.name)
-            return 0
-
-        return int(str(eventually(find, f"there is a {module}")))
-
-
-def parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-def gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 @pytest.fixture
 def serving(tmp_path: Path) -> Iterator[Serving]:
     """Its data lies in a folder that only its owner enters, as pytest's own folders do."""
     tmp_path.chmod(0o700)
-    data = tmp_path / "data"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.web.serving", str(data), "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=ROOT,
-    )
-    made = Serving(process, data)
-    threading.Thread(target=made.follow, daemon=True).start()
-
-    def ready() -> str:
-        assert process.poll() is None, made.lines
-        return next((line.partition("ready: ")[2].rstrip("/") for line in made.lines if line.startswith("ready:")), "")
-
-    try:
-        made.origin = str(eventually(ready, "it gets ready"))
+    with served(tmp_path / "data") as made:
         yield made
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(PATIENCE)
 
 
 def learner(serving: Serving) -> Learner:
@@ -105,6 +49,36 @@ def learner(serving: Serving) -> Learner:
     known.wait(id)
     known.sandbox = id  # type: ignore[attr-defined]
     return known
+
+
+def test_progress_is_kept_when_web_is_killed_in_the_middle_of_writing(serving: Serving) -> None:
+    known = Learner(SimpleNamespace(origin=serving.origin))  # type: ignore[arg-type]
+    steps = [
+        {"lesson": lesson["id"], "block": block["id"], "step": step["n"], "exit": 0, "output": ""}
+        for lesson in known.http.get("/api/lessons").json()
+        for block in lesson["blocks"]
+        for step in block["steps"]
+    ][:12]
+    told: list[int] = []
+
+    def tell() -> None:
+        for step in steps:
+            with contextlib.suppress(httpx.TransportError):  # its connection was cut: it was told nothing
+                known.http.post("/api/progress/steps", json=step).raise_for_status()
+                told.append(steps.index(step))
+
+    teller = threading.Thread(target=tell)
+    teller.start()
+    eventually(lambda: len(told) >= 3)
+    os.kill(serving.child("lab_server.web"), signal.SIGKILL)
+    teller.join(PATIENCE)
+    assert len(told) >= len(steps) - 1
+    there = known.http.get("/api/progress").json()["lessons"]
+    for step in (steps[i] for i in told):
+        assert f"{step['block']}/{step['step']}" in there[step["lesson"]]["steps"]
+    folder = serving.data / "web"
+    names = [folder / f"course.sqlite3{end}" for end in ("", "-wal", "-shm")]
+    assert all(stat.S_IMODE(name.stat().st_mode) == 0o600 for name in names)
 
 
 def test_web_is_killed_mid_output_and_nothing_is_lost(serving: Serving) -> None:
@@ -175,6 +149,7 @@ def test_the_web_process_has_no_privileges(serving: Serving) -> None:
     assert all(int(number) in privileges.DYNAMIC for number in (status["Uid"] + "\t" + status["Gid"]).split())
     assert status["Groups"].strip() == ""
     assert status["NoNewPrivs"] == "1"
+    assert os.getpriority(os.PRIO_PROCESS, web) == privileges.FIRST, "pages and keys go before what learners run"
     assert {int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
     kept = serving.data / "web"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o700
@@ -188,15 +163,15 @@ def test_the_web_process_has_no_privileges(serving: Serving) -> None:
 def test_a_port_in_use_says_who_has_it() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         with pytest.raises(Conflict, match=rf"process {os.getpid()}\)") as why:
-            supervise.listen("127.0.0.1", taken.getsockname()[1])
+            listening.listen("127.0.0.1", taken.getsockname()[1])
         assert "LABS_PORT" in why.value.remedy
 
 
 def test_an_address_that_is_none_of_ours() -> None:
     with pytest.raises(Refused, match=r"198\.51\.100\.7"):
-        supervise.listen("198.51.100.7", 0)
+        listening.listen("198.51.100.7", 0)
     with pytest.raises(Refused, match="LABS_HOST"):
-        supervise.listen("no such host", 0)
+        listening.listen("no such host", 0)
 
 
 def test_a_process_that_never_stays_up_is_given_up() -> None:

@@ -40,6 +40,20 @@ def test_pages_and_their_folders(server: Server, site: Path) -> None:
     assert httpx.post(f"{server.origin}/a/").status_code == 405
 
 
+def test_every_code_and_every_class_has_the_page_of_its_kind(server: Server, site: Path) -> None:
+    for name in ("join", "room"):
+        (site / name).mkdir()
+        (site / name / "index.html").write_text(f"page {name}")
+        (site / name / "own.txt").write_text("own")
+        for path in ("", "123-456-789", "abcdef", "%E2%80%AE", "a.b"):
+            assert httpx.get(f"{server.origin}/{name}/{path}").text == f"page {name}"
+        assert httpx.get(f"{server.origin}/{name}/own.txt").text == "own"
+        moved = httpx.get(f"{server.origin}/{name}/123/")  # what the page refers to is beside `/join/`
+        assert moved.status_code == 301 and moved.headers["location"] == f"/{name}/123"
+        assert httpx.get(f"{server.origin}/{name}/a/b").status_code == 404
+    assert httpx.get(f"{server.origin}/joins/1").status_code == 404
+
+
 @pytest.mark.parametrize(
     "path", ["/../secret", "/%2e%2e/secret", "/..%2fsecret", "/link", "/.hidden", "/a/../../secret", "/%00"]
 )

@@ -1,16 +1,27 @@
 /* What the theme leaves out for those who don't use a mouse: names, and a way to scroll what scrolls sideways. */
 
+const WIDE = ".md-typeset pre > code, .hero-terminal pre, .md-typeset__scrollwrap";
+
 /** Everything that scrolls sideways now can be focused, and so scrolled with the arrow keys. */
 function letScroll(): void {
-  for (const code of document.querySelectorAll<HTMLElement>(".md-typeset pre > code")) {
-    if (code.scrollWidth > code.clientWidth) code.tabIndex = 0;
-    else if (!code.closest(".lab-block")) code.removeAttribute("tabindex");
+  for (const wide of document.querySelectorAll<HTMLElement>(WIDE)) {
+    if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
+    else if (!wide.closest(".lab-block")) wide.removeAttribute("tabindex");
   }
 }
+
+let due = 0;
+const changes = new MutationObserver(() => {
+  cancelAnimationFrame(due);
+  due = requestAnimationFrame(letScroll);
+});
 
 export function makeAccessible(): void {
   document.querySelector(".md-search:not([aria-label])")?.setAttribute("aria-label", "Search");
   letScroll();
+  changes.disconnect();
+  const content = document.querySelector(".md-content");
+  if (content) changes.observe(content, { childList: true, subtree: true }); // the theme wraps its tables later
 }
 
 export function watchAccess(): void {

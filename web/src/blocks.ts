@@ -5,26 +5,38 @@
    when the learner stops it, or when a step could not be typed or lost its terminal. Steps with a placeholder, and
    those this host can't run, are passed over and say so. */
 
-import { api, ApiError, type Me } from "./api";
+import { ApiError } from "./api";
 import type { Dock } from "./dock";
 import { h } from "./dom";
+import type { HostWatch } from "./host";
 import { verdict, whyNot } from "./outcome";
+import { Prediction } from "./predict";
+import type { ProgressStore } from "./progress";
+import type { Recorder } from "./record";
 import type { SandboxWatch } from "./sandbox";
 import type { RunResult } from "./session";
 import { Step } from "./step";
 
 const FAILED_TO_LOAD: RunResult = { kind: "refused", why: "The terminal could not be loaded: reload the page." };
 
-const JUDGE_AGAIN = 2000; // ms, while the host is still starting
-
 export class Blocks {
   private readonly under = new Map<Step, { abort: AbortController; typed: boolean }>();
-  private me: Promise<Me> | null = null;
+  private predictions = new Map<Step, Prediction>();
 
   constructor(
     private readonly dock: () => Promise<Dock>,
     private readonly watch: SandboxWatch,
-  ) {}
+    private readonly host: HostWatch,
+    private readonly progress: ProgressStore,
+    private readonly recorder: Recorder,
+  ) {
+    progress.subscribe(() => {
+      for (const [step, prediction] of this.predictions) {
+        if (step.element.isConnected) prediction.show();
+        else this.predictions.delete(step);
+      }
+    });
+  }
 
   /** Wake the blocks in `root`; those awake already are left alone. What waited on a page that is gone is given up. */
   wake(root: ParentNode): void {
@@ -34,15 +46,14 @@ export class Blocks {
 
   private wakeBlock(block: HTMLElement): void {
     block.dataset.awake = "";
-    const steps = [...block.querySelectorAll<HTMLElement>(".lab-step")].map(
-      (element) => new Step(element, { run: (step) => void this.run(step), edit: (step) => void this.edit(step), stop: (step) => void this.stop(step) }),
-    );
+    const steps = [...block.querySelectorAll<HTMLElement>(".lab-step")].map((element) => this.wakeStep(block, element));
     const all = block.querySelector<HTMLButtonElement>('[data-action="run-all"]');
     if (all) {
       all.hidden = false;
       const title = block.querySelector(".lab-title")?.textContent ?? "";
       const name = (word: string): void => {
         all.textContent = word;
+        all.toggleAttribute("data-running", word === "Stop");
         all.setAttribute("aria-label", `${word}: ${title}`);
       };
       name("Run all");
@@ -63,24 +74,30 @@ export class Blocks {
     void this.judge(block, steps);
   }
 
+  private wakeStep(block: HTMLElement, element: HTMLElement): Step {
+    const step = new Step(element, { run: (one) => void this.press(one), edit: (one) => void this.edit(one), stop: (one) => void this.stop(one) });
+    const { lesson = "", block: id = "" } = block.dataset;
+    element.id ||= `lab-${id}-${step.number}`;
+    this.recorder.add(step, lesson, id);
+    const prediction = Prediction.of(element, lesson, id, step.number, this.progress, () => void this.run(step));
+    if (prediction) this.predictions.set(step, prediction);
+    return step;
+  }
+
+  /** Run, unless the step wants to know first what the learner expects. */
+  private async press(step: Step): Promise<void> {
+    if (this.under.has(step)) return;
+    if (step.blocked || (await this.predictions.get(step)?.mayRun()) !== false) await this.run(step);
+  }
+
   /** Mark the steps that this host can't run, once for the block and shortly at each step. */
   private async judge(block: HTMLElement, steps: Step[]): Promise<void> {
     if (!steps.some((step) => step.needs.length)) return;
-    this.me ??= api.me();
-    const me = await this.me.catch(() => null);
-    if (!me) {
-      this.me = null; // no server: said when something is clicked
-      return;
-    }
-    if (!me.host.ready) {
-      // what it can do is not known yet, which is not a no
-      this.me = null;
-      setTimeout(() => block.isConnected && void this.judge(block, steps), JUDGE_AGAIN);
-      return;
-    }
+    const host = await this.host.ready(() => block.isConnected);
+    if (!host) return; // no server: said when something is clicked
     let said = "";
     for (const step of steps) {
-      step.blocked = whyNot(step.needs, { ...me.host.capabilities }, me.host.reason);
+      step.blocked = whyNot(step.needs, { ...host.capabilities }, host.reason);
       if (!step.blocked) continue;
       step.show({ state: "skipped", words: step.blocked === said ? "Can’t run here." : step.blocked });
       said = step.blocked;
@@ -120,6 +137,7 @@ export class Blocks {
       const seconds = (performance.now() - since) / 1000;
       step.show(verdict(result, seconds));
       this.tell(step, result, seconds);
+      void this.recorder.ended(step, result);
       return result;
     });
   }
@@ -155,7 +173,7 @@ export class Blocks {
     step.waiting("opening the terminal…");
     const unsubscribe = this.watch.subscribe((view) => {
       if (entry.typed) return;
-      if (view.name === "starting") step.waiting(`sandbox starting… ${view.detail}`);
+      if (view.name === "starting") step.waiting(`sandbox starting… ${view.detail}`, view.since);
       else if (view.name === "ready") step.waiting("waiting for the terminal’s prompt…");
     });
     try {

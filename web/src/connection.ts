@@ -7,7 +7,7 @@
    another shell empties the window: what was meant for a shell that is gone is never typed into the next. */
 
 import { backoff } from "./backoff";
-import { ACK_EVERY, type ClientMessage, type Hello, isFinalClose, parseServerMessage } from "./protocol";
+import { ACK_EVERY, type ClientMessage, type Hello, isFinalClose, type LeaseNotice, parseServerMessage } from "./protocol";
 
 export interface SocketLike {
   onmessage: ((data: string | Uint8Array) => void) | null;
@@ -17,8 +17,8 @@ export interface SocketLike {
 }
 
 export interface World {
-  /** Opens a socket; `output` is the offset to resume from, undefined for a replay. */
-  open(output: number | undefined): SocketLike;
+  /** Opens a socket; `output` is the offset to resume from in the shell called `terminal`, undefined for a replay. */
+  open(output: number | undefined, terminal: string | undefined): SocketLike;
   /** Calls back after `ms`; returns what cancels it. */
   later(ms: number, call: () => void): () => void;
   random(): number; // 0…1
@@ -39,14 +39,19 @@ export interface ConnectionEvents {
   data(bytes: Uint8Array, offset: number): void;
   /** The viewer fell behind: bytes are missing; the screen must be cleared. */
   gap(): void;
+  /** Another window gave the terminal this size. */
+  sized(cols: number, rows: number): void;
   /** Input the shell never got and never will, in bytes. */
   dropped(count: number): void;
   pong(): void;
+  /** When the sandbox ends. */
+  lease(notice: LeaseNotice): void;
   exit(code: number | null, reason: string): void;
 }
 
 const PING_EVERY = 25_000; // ms
 const PONG_WITHIN = 15_000; // ms
+const HELLO_WITHIN = 20_000; // ms; what is opened into a network that swallows it would wait for minutes after it is back
 const SEND_AT_ONCE = 65_536; // bytes in one frame, far under MAX_FRAME
 export const MAX_PENDING = 1 << 20; // bytes of input kept through a cut
 
@@ -80,7 +85,7 @@ export class Connection {
     this.become({ name: "connecting" });
     let socket: SocketLike;
     try {
-      socket = this.world.open(this.output ?? undefined);
+      socket = this.world.open(this.output ?? undefined, this.terminal ?? undefined);
     } catch {
       this.retry();
       return;
@@ -92,6 +97,7 @@ export class Connection {
     socket.onclose = (code, reason) => {
       if (this.socket === socket) this.lost(code, reason);
     };
+    this.cancelPing = this.world.later(HELLO_WITHIN, () => this.lost(1006, "no answer"));
   }
 
   /** Close for good; input that the shell was not given is forgotten. */
@@ -143,7 +149,9 @@ export class Connection {
     if (message.type === "hello") this.hello(message);
     else if (message.type === "accepted") this.accept(message.input);
     else if (message.type === "gap") this.jump(message.output);
+    else if (message.type === "size") this.events.sized(message.cols, message.rows);
     else if (message.type === "pong") this.alive();
+    else if (message.type === "lease") this.events.lease(message);
     else {
       this.ended = true;
       this.cancelPing?.();

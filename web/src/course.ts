@@ -1,4 +1,4 @@
-/* What every page loads: wakes live blocks and quizzes, after each instant navigation too, and fetches the dock (and
+/* What every page loads: wakes live blocks, tasks and quizzes, after each instant navigation too, and fetches the dock (and
    xterm.js with it) only when a terminal is wanted. Knows Material's `document$`, and does without it. */
 
 import { makeAccessible, watchAccess } from "./access";
@@ -6,9 +6,15 @@ import { api } from "./api";
 import { Blocks } from "./blocks";
 import type { Dock } from "./dock";
 import { button, h } from "./dom";
-import { wakeQuizzes } from "./quiz";
-import { SandboxWatch } from "./sandbox";
+import { HostWatch } from "./host";
+import { Overview } from "./overview";
+import { ProgressStore } from "./progress";
+import { Quizzes } from "./quiz";
+import { Recorder } from "./record";
+import { over, SandboxWatch } from "./sandbox";
 import { recall } from "./store";
+import { Strip } from "./strip";
+import { Tasks } from "./tasks";
 
 declare global {
   interface Window {
@@ -18,18 +24,32 @@ declare global {
 }
 
 const watch = new SandboxWatch();
+const host = new HostWatch();
+const progress = new ProgressStore();
+const quizzes = new Quizzes(progress);
+const tasks = new Tasks(watch, progress, host);
+const overview = new Overview(progress);
+const strip = new Strip(progress, () => void openMine(), () => void openClasses());
 let loading: Promise<Dock> | null = null;
 let dock: Dock | null = null;
 
 const blocksOfPage = (): HTMLElement[] => [...document.querySelectorAll<HTMLElement>(".lab-block")];
 
+/** The page's terminals: those that a task may be done in, in the lesson's order, and those that steps name. */
+function sessionsOfPage(): string[] {
+  const tasks = [...document.querySelectorAll<HTMLElement>(".lab-task")].flatMap((task) => (task.dataset.sessions ?? "").split(" ").filter(Boolean));
+  const steps = [...document.querySelectorAll<HTMLElement>(".lab-step")].map((step) => step.dataset.session ?? "host");
+  return [...new Set([...tasks, ...steps])];
+}
+
 const hooks = {
-  lesson: () => blocksOfPage()[0]?.dataset.lesson ?? "",
-  sessions: () => [...new Set([...document.querySelectorAll<HTMLElement>(".lab-step")].map((step) => step.dataset.session ?? "host"))],
+  lesson: () => document.querySelector<HTMLElement>("article [data-lesson]")?.dataset.lesson ?? "",
+  sessions: sessionsOfPage,
   hidden: () => {
     offerLauncher();
     launcher.focus();
   },
+  activity: (session: string, what: "output" | "ended", taken: boolean) => tasks.terminal(session, what, taken),
 };
 
 function getDock(): Promise<Dock> {
@@ -67,24 +87,65 @@ const blocks = new Blocks(async () => {
   const made = await getDock();
   queueMicrotask(offerLauncher);
   return made;
-}, watch);
+}, watch, host, progress, new Recorder(progress));
+
+/** In the header, where a course server keeps progress. */
+const mine = h("button", { type: "button", class: "md-header__button md-icon lab-mine-open", title: "My progress", "aria-label": "My progress", hidden: true });
+mine.append(h("span", { class: "lab-icon lab-icon--mine", "aria-hidden": "true" }));
+mine.addEventListener("click", () => void openMine());
+
+async function openMine(): Promise<void> {
+  const module = await import("./mine").catch(() => null);
+  if (module) module.openMine();
+  else failure.textContent = "It could not be loaded: reload the page.";
+}
+
+async function openClasses(): Promise<void> {
+  const module = await import("./my-classes").catch(() => null);
+  if (module) module.openClasses(() => void progress.load());
+  else failure.textContent = "It could not be loaded: reload the page.";
+}
+
+/** The pages of classes have scripts of their own, which no lesson loads. */
+function wakeRoom(): void {
+  const place = document.querySelector<HTMLElement>("[data-class-page]:not([data-awake])");
+  if (!place) return;
+  place.dataset.awake = "";
+  const loaded = place.dataset.classPage === "join" ? import("./join") : import("./room");
+  loaded.then((module) => module.wake(place, () => void progress.load())).catch(() => {
+    place.textContent = "It could not be loaded: reload the page.";
+  });
+}
+
+progress.subscribe(() => {
+  mine.hidden = progress.value === null;
+});
 
 function wake(): void {
+  const search = document.querySelector(".md-header__inner > [for='__search'], .md-header__inner > .md-search");
+  if (search && !mine.isConnected) search.before(mine);
   blocks.wake(document);
-  wakeQuizzes(document);
+  tasks.wake(document);
+  quizzes.wake(document);
+  strip.wake();
+  overview.show();
   makeAccessible();
   dock?.offer();
   offerLauncher();
+  wakeRoom();
 }
 
-/** After a reload the terminals come back as they were, if there still is a sandbox. */
+/** After a reload the terminals come back as they were, if there still is a sandbox; else why there is none. */
 async function restore(): Promise<void> {
   const was = recall("open", { dock: false, session: "" }, "session");
   if (!was.dock) return;
   const me = await api.me().catch(() => null);
   if (!me?.sandbox) return;
   const opened = await getDock().catch(() => null);
-  await opened?.show(was.session || undefined).catch(() => {});
+  if (over(me.sandbox) && watch.view.name === "none") {
+    watch.ended(me.sandbox.detail); // a reload starts nothing anew
+    opened?.reveal(was.session);
+  } else await opened?.show(was.session || undefined).catch(() => {});
   offerLauncher();
 }
 
@@ -93,4 +154,6 @@ window.labs = { text: (session) => dock?.text(session) ?? "" };
 if (window.document$) window.document$.subscribe(wake);
 else wake();
 watchAccess();
+void progress.load();
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && progress.back());
 void restore();

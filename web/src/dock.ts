@@ -1,6 +1,8 @@
 /* The terminals' place on the page: tabs, layout, tools. It hangs off <body>, so that instant navigation leaves it and
    its connections alone. Knows panels and the sandbox watch. Doesn't know blocks. Loaded with xterm.js, on first use. */
 
+import { api, ApiError, type Sandbox } from "./api";
+import { Countdown } from "./countdown";
 import { confirmDialog } from "./dialog";
 import { h, iconButton, relabel } from "./dom";
 import { keyBar } from "./keybar";
@@ -17,6 +19,8 @@ export interface DockHooks {
   lesson(): string; // of the page that is open
   sessions(): string[]; // that page's
   hidden(): void;
+  /** A terminal printed, or a command ended in it; `taken` while a program has it. */
+  activity(session: string, what: "output" | "ended", taken: boolean): void;
 }
 
 const WIDE = "(min-width: 60em)";
@@ -46,6 +50,7 @@ export class Dock {
     this.body,
     keyBar((keys) => this.panels.get(this.current)?.press(keys)),
   );
+  private readonly countdown = new Countdown(() => this.extend());
   private readonly wide = matchMedia(WIDE);
   private layout: Layout = readLayout(recall("layout", {}));
   private current = "";
@@ -54,7 +59,8 @@ export class Dock {
     private readonly watch: SandboxWatch,
     private readonly hooks: DockHooks,
   ) {
-    document.body.append(this.element);
+    document.body.append(this.element, this.countdown.live);
+    watch.subscribe((view) => view.name !== "ready" && this.countdown.clear());
     this.wide.addEventListener("change", () => this.arrange());
     new ResizeObserver(() => this.fit()).observe(this.body);
     watchPalette(() => {
@@ -67,6 +73,15 @@ export class Dock {
 
   get open(): boolean {
     return !this.element.hidden;
+  }
+
+  /** Show the dock as it was, where nothing is to be started: its panels say why. */
+  reveal(session: string): void {
+    this.offer();
+    this.current = session || this.hooks.sessions()[0] || DEFAULT_SESSION;
+    this.panel(this.current);
+    this.element.hidden = false;
+    this.arrange();
   }
 
   /** Show the dock with this session's terminal; resolves once it is connecting. Throws ApiError. */
@@ -121,7 +136,9 @@ export class Dock {
   private panel(name: string): Panel {
     let panel = this.panels.get(name);
     if (panel) return panel;
-    panel = new Panel(name, this.watch, this.hooks.lesson, () => this.tabs.focus(name), this.layout.reader);
+    const activity = (what: "output" | "ended", taken: boolean): void => this.hooks.activity(name, what, taken);
+    const leave = (): void => this.tabs.focus(name);
+    panel = new Panel(name, this.watch, this.hooks.lesson, leave, this.layout.reader, activity, (notice) => this.countdown.told(notice));
     this.panels.set(name, panel);
     this.tabs.add(name);
     this.body.append(panel.element);
@@ -174,6 +191,9 @@ export class Dock {
     relabel(tools.reader, "Screen-reader mode");
     this.tabs.show(this.current);
     for (const [name, panel] of this.panels) panel.element.hidden = !split && name !== this.current;
+    const over = open ? this.body : null; // the bar is in the dock, or alone at the window's edge while that is hidden
+    if (over) over.before(this.countdown.element);
+    else document.body.append(this.countdown.element);
     remember("open", { dock: open, session: this.current }, "session");
     this.fit();
   }
@@ -194,6 +214,12 @@ export class Dock {
   private toggleReader(): void {
     this.change({ ...this.layout, reader: !this.layout.reader });
     for (const panel of this.panels.values()) panel.screen.setReader(this.layout.reader);
+  }
+
+  private extend(): Promise<Sandbox> {
+    const { view } = this.watch;
+    if (view.name === "ready") return api.extend(view.id);
+    return Promise.reject(new ApiError(0, "error", "Your sandbox is not ready.", "Try again when it is."));
   }
 
   private async reset(): Promise<void> {

@@ -28,6 +28,8 @@ type Stub = Pick<Mermaid, "initialize"> & { render(id: string, text: string): Pr
   };
   (window as unknown as { mermaid: Stub }).mermaid = stub;
 
+  const SMALLEST = 0.62; // of a diagram's own size
+
   const dark = (): boolean => document.body.getAttribute("data-md-color-scheme") === "slate";
 
   const LIGHT = { node: "#eef1fd", border: "#7d8ce0", text: "#1f2433", line: "#6a7183", group: "#f7f8fc", groupBorder: "#cdd3e6", label: "#ffffff" };
@@ -72,6 +74,17 @@ type Stub = Pick<Mermaid, "initialize"> & { render(id: string, text: string): Pr
     };
   };
 
+  /** A wide diagram is scaled down only so far that its words can be read; beyond that it scrolls, by keys too. */
+  const legible = (element: HTMLElement): void => {
+    const svg = element.querySelector("svg");
+    if (!svg) return;
+    svg.style.minWidth = `${Math.round(svg.viewBox.baseVal.width * SMALLEST)}px`;
+    if (element.scrollWidth <= element.clientWidth) return;
+    element.tabIndex = 0;
+    element.setAttribute("role", "group");
+    element.setAttribute("aria-label", "Diagram");
+  };
+
   const drawOne = async (mermaid: Mermaid, element: HTMLElement, palette: string): Promise<void> => {
     if (element.dataset.palette === palette) return;
     element.dataset.source ??= element.textContent ?? "";
@@ -80,6 +93,7 @@ type Stub = Pick<Mermaid, "initialize"> & { render(id: string, text: string): Pr
       const { svg, bindFunctions } = await mermaid.render(id, element.dataset.source);
       element.innerHTML = svg;
       bindFunctions?.(element);
+      legible(element);
       for (const label of element.querySelectorAll<HTMLElement>(".nodeLabel")) {
         label.classList.toggle("diagram-tree", label.textContent?.includes("├") ?? false); // a folder's tree is no centred text
       }

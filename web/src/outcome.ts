@@ -40,9 +40,9 @@ export function verdict(result: RunResult, seconds: number): Verdict {
   }
 }
 
-/** Why steps with these needs can't run on this host; "" where they can. */
-export function whyNot(needs: readonly string[], capabilities: Readonly<Record<string, unknown>>, reason: string): string {
+/** Why what has these needs can't be done on this host; "" where it can. */
+export function whyNot(needs: readonly string[], capabilities: Readonly<Record<string, unknown>>, reason: string, can = "Can’t run here"): string {
   const lacking = needs.filter((need) => capabilities[need] !== true).map((need) => NEEDS[need] ?? need);
   if (!lacking.length) return "";
-  return `Can’t run here: it needs ${lacking.join(" and ")}, which this host can’t give.${reason ? ` ${reason}` : ""}`;
+  return `${can}: it needs ${lacking.join(" and ")}, which this host can’t give.${reason ? ` ${reason}` : ""}`;
 }

@@ -16,8 +16,9 @@ import {
 } from "./protocol";
 import type { SandboxView, SandboxWatch } from "./sandbox";
 import { XtermScreen } from "./screen";
-import { Session } from "./session";
+import { Session, type SessionEvents } from "./session";
 
+const FOREIGN = "This terminal has the size of another window where it is in use.";
 const NOTE_FOR = 8000; // ms that a note is shown
 const ASK_AFTER = 3; // failed tries in a row before the page asks whether the sandbox is still there
 
@@ -29,6 +30,8 @@ export class Panel {
   private readonly strip = h("div", { class: "lab-strip", role: "status" });
   private readonly place = h("div", { class: "lab-xterm" });
   private readonly finder: FindBar;
+  private readonly clock = h("span", { class: "lab-clock", "aria-hidden": "true" });
+  private ticking: ReturnType<typeof setInterval> | undefined;
   private sandbox = "";
   private opened: Promise<void> | null = null;
   private noteTimer: ReturnType<typeof setTimeout> | undefined;
@@ -39,6 +42,8 @@ export class Panel {
     private readonly lesson: () => string,
     leave: () => void,
     reader: boolean,
+    activity: SessionEvents["activity"] & {},
+    lease: SessionEvents["lease"] & {},
   ) {
     this.screen = new XtermScreen(
       name,
@@ -46,6 +51,7 @@ export class Panel {
         keys: (data) => this.session.keys(data),
         bytes: (data) => this.session.connection.input(data),
         resized: (cols, rows) => this.session.resize(cols, rows),
+        used: () => this.session.claim(),
         leave,
         find: () => this.finder.open(),
       },
@@ -55,6 +61,9 @@ export class Panel {
       link: (state) => this.link(state),
       exit: (code, reason) => this.exit(code, reason),
       note: (text) => this.note(text),
+      foreign: (on) => this.foreign(on),
+      activity,
+      lease,
     });
     this.finder = new FindBar(this.screen);
     const heading = h("div", { class: "lab-panel__name", "aria-hidden": "true" }, h("span", { class: "lab-session", "data-session": name }, name));
@@ -101,7 +110,10 @@ export class Panel {
 
   private world(): World {
     return {
-      open: (output) => openSocket(terminalPath(this.sandbox, this.name, { cols: this.screen.cols, rows: this.screen.rows, client: clientId, output })),
+      open: (output, terminal) => {
+        const { cols, rows } = this.screen;
+        return openSocket(terminalPath(this.sandbox, this.name, { cols, rows, client: clientId, output, terminal }));
+      },
       later: (ms, call) => {
         const timer = setTimeout(call, ms);
         return () => clearTimeout(timer);
@@ -113,9 +125,16 @@ export class Panel {
   private sandboxIs(view: SandboxView): void {
     if (view.name === "starting") {
       this.disconnect();
-      this.coverWith(h("span", { class: "lab-spinner", "aria-hidden": "true" }), h("p", {}, h("strong", {}, "Sandbox starting…"), h("br"), view.detail));
+      const words = h("p", {}, h("strong", {}, "Sandbox starting…"), " ", this.clock, h("br"), view.detail);
+      this.coverWith(h("span", { class: "lab-spinner", "aria-hidden": "true" }), words);
+      this.tick(view.since);
     } else if (view.name === "failed") {
       this.coverWith(h("p", {}, h("strong", {}, "No sandbox."), h("br"), view.words), this.act("Try again", () => this.connect()));
+    } else if (view.name === "ended") {
+      this.disconnect();
+      this.say();
+      const words = h("p", {}, h("strong", {}, "Your sandbox has ended."), h("br"), view.words);
+      this.coverWith(words, this.act("Start a new one", () => this.connect()));
     } else if (view.name === "ready") this.coverWith();
   }
 
@@ -159,9 +178,15 @@ export class Panel {
   }
 
   private ended(reason: string): void {
-    this.watch.doubt();
-    this.say();
-    this.coverWith(h("p", {}, h("strong", {}, "Your sandbox has ended."), h("br"), reason), this.act("Start a new one", () => this.connect()));
+    const { sandbox } = this;
+    this.watch.ended(reason); // every terminal says so, this one too
+    if (sandbox) void this.watch.explain(sandbox);
+  }
+
+  private foreign(on: boolean): void {
+    this.place.classList.toggle("lab-xterm--foreign", on);
+    if (on) this.say(FOREIGN, this.act("Use this one", async () => this.session.claim()));
+    else if (this.strip.textContent?.startsWith(FOREIGN)) this.say();
   }
 
   private note(text: string): void {
@@ -176,7 +201,18 @@ export class Panel {
     this.strip.replaceChildren(...content);
   }
 
+  /** Seconds, for the eyes: a screen reader would have to hear each. */
+  private tick(since: number): void {
+    const tell = (): void => {
+      const seconds = Math.round((performance.now() - since) / 1000);
+      this.clock.textContent = seconds < 1 ? "" : `${seconds} s`;
+    };
+    tell();
+    this.ticking = setInterval(tell, 1000);
+  }
+
   private coverWith(...content: Node[]): void {
+    clearInterval(this.ticking);
     this.cover.replaceChildren(...content);
     this.element.classList.toggle("lab-panel--covered", content.length > 0);
   }

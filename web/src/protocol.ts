@@ -2,7 +2,7 @@
    Knows: message shapes, sizes, close codes. Doesn't know sockets, terminals or the page. */
 
 export const ACK_EVERY = 65536; // bytes on the screen between two acks
-export const MAX_BEHIND = 262144; // unacknowledged bytes at which the server stops reading a terminal
+export const MAX_BEHIND = 524288; // unacknowledged bytes at which the server stops reading a terminal
 export const MAX_FRAME = 1048576; // bytes; the server closes with 1009 above it
 export const MAX_COLUMNS = 1000;
 export const MAX_ROWS = 500;
@@ -20,7 +20,7 @@ export const CLOSE_BROKEN = 4500;
 export const CLOSE_TOO_BIG = 1009;
 export const CLOSE_RESTARTING = 1012;
 
-export const SERVER_MESSAGES = ["hello", "accepted", "gap", "exit", "pong"] as const;
+export const SERVER_MESSAGES = ["hello", "accepted", "gap", "size", "exit", "pong", "lease"] as const;
 export const CLIENT_MESSAGES = ["resize", "ack", "ping"] as const;
 
 /** A client does not reconnect by itself after these. */
@@ -35,18 +35,29 @@ export interface Hello {
   input: number; // input bytes of this client that the shell has been given
 }
 
+/** When the sandbox ends: `ends_in` seconds from now, or not soon (null). */
+export interface LeaseNotice {
+  ends_in: number | null;
+  ends_why: string; // "idle", "limit", or ""
+  extendable: boolean;
+  extension: number; // seconds that extending adds; 0 where no limit ends it
+}
+
 export type ServerMessage =
   | Hello
   | { type: "accepted"; input: number }
   | { type: "gap"; output: number }
+  | { type: "size"; cols: number; rows: number }
   | { type: "exit"; code: number | null; reason: string }
-  | { type: "pong" };
+  | { type: "pong" }
+  | ({ type: "lease" } & LeaseNotice);
 
 export type ClientMessage =
   | { type: "resize"; cols: number; rows: number }
   | { type: "ack"; output: number }
   | { type: "ping" };
 
+const isSeconds = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0;
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 /** A text frame as a message, or null where it is none that this page knows. */
@@ -59,7 +70,7 @@ export function parseServerMessage(text: string): ServerMessage | null {
   } catch {
     return null;
   }
-  const { type, terminal, output, end, input, code, reason } = raw;
+  const { type, terminal, output, end, input, cols, rows, code, reason, ends_in, ends_why, extendable, extension } = raw;
   switch (type) {
     case "hello":
       if (!isCount(output) || !isCount(input)) return null;
@@ -74,6 +85,9 @@ export function parseServerMessage(text: string): ServerMessage | null {
       return isCount(input) ? { type, input } : null;
     case "gap":
       return isCount(output) ? { type, output } : null;
+    case "size":
+      if (!isCount(cols) || !isCount(rows)) return null;
+      return { type, cols: clamp(cols, 1, MAX_COLUMNS), rows: clamp(rows, 1, MAX_ROWS) };
     case "exit":
       return {
         type,
@@ -82,6 +96,14 @@ export function parseServerMessage(text: string): ServerMessage | null {
       };
     case "pong":
       return { type };
+    case "lease":
+      return {
+        type,
+        ends_in: isSeconds(ends_in) ? ends_in : null,
+        ends_why: typeof ends_why === "string" ? ends_why : "",
+        extendable: extendable === true,
+        extension: isSeconds(extension) ? extension : 0,
+      };
     default:
       return null;
   }
@@ -96,13 +118,16 @@ export const clamp = (value: number, low: number, high: number): number =>
 export function terminalPath(
   sandbox: string,
   session: string,
-  query: { cols: number; rows: number; client: string; output?: number | undefined },
+  query: { cols: number; rows: number; client: string; output?: number | undefined; terminal?: string | undefined },
 ): string {
   const params = new URLSearchParams({
     cols: String(clamp(query.cols, 1, MAX_COLUMNS)),
     rows: String(clamp(query.rows, 1, MAX_ROWS)),
     client: query.client,
   });
-  if (query.output !== undefined) params.set("output", String(query.output));
+  if (query.output !== undefined) {
+    params.set("output", String(query.output));
+    if (query.terminal) params.set("terminal", query.terminal); // another shell's bytes begin anew
+  }
   return `/api/sandboxes/${encodeURIComponent(sandbox)}/terminals/${encodeURIComponent(session)}?${params}`;
 }

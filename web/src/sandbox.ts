@@ -2,12 +2,14 @@
    Knows: api.ts. Doesn't know terminals, blocks or the DOM; who wants to know subscribes. */
 
 import { api, ApiError, NO_SERVER, type Sandbox } from "./api";
+import { pause, words } from "./line";
 
 export type SandboxView =
   | { name: "none" }
-  | { name: "starting"; detail: string }
+  | { name: "starting"; detail: string; since: number } // since: of performance.now
   | { name: "ready"; id: string }
-  | { name: "failed"; words: string; id: string | null };
+  | { name: "failed"; words: string; id: string | null }
+  | { name: "ended"; words: string }; // stays until a new one is wanted
 
 export interface Calls {
   start(lesson: string): Promise<Sandbox>;
@@ -15,8 +17,7 @@ export interface Calls {
   reset(id: string): Promise<Sandbox>;
 }
 
-const POLL_FIRST = 300; // ms
-const POLL_MOST = 2000;
+const POLL_MOST = 2000; // ms
 const PATIENCE = 10; // looks that may fail in a row
 
 export class SandboxWatch {
@@ -24,6 +25,7 @@ export class SandboxWatch {
   private listeners = new Set<(view: SandboxView) => void>();
   private underWay: Promise<string> | null = null;
   private lesson = "";
+  private began = 0;
   private turn = 0; // a reset makes what an earlier wait finds out worthless
 
   constructor(
@@ -50,8 +52,20 @@ export class SandboxWatch {
     const id = this.view.name === "ready" || this.view.name === "failed" ? this.view.id : null;
     if (!id) return this.ensure(this.lesson);
     this.underWay = null;
-    this.show({ name: "starting", detail: "Removing the old one." });
+    this.began = performance.now();
+    this.show({ name: "starting", detail: "Removing the old one.", since: this.began });
     return this.follow(() => this.again(id));
+  }
+
+  /** It has ended, and why: said until a new one is wanted. */
+  ended(words: string): void {
+    if (this.view.name === "ready" || this.view.name === "none") this.show({ name: "ended", words });
+  }
+
+  /** The same in the server's own words, where it still has some. */
+  async explain(id: string): Promise<void> {
+    const sandbox = await this.calls.sandbox(id).catch(() => null);
+    if (sandbox && over(sandbox) && this.view.name === "ended") this.show({ name: "ended", words: sandbox.detail });
   }
 
   /** A terminal was told that the sandbox is not what the page thinks: ask again before the next use. */
@@ -62,7 +76,7 @@ export class SandboxWatch {
   /** True where the server says that this sandbox is not there; false where it is, or nobody answers. */
   async gone(id: string): Promise<boolean> {
     return this.calls.sandbox(id).then(
-      (sandbox) => sandbox.state === "failed",
+      over,
       (error: unknown) => error instanceof ApiError && error.status === 404 && error.code !== NO_SERVER,
     );
   }
@@ -90,22 +104,25 @@ export class SandboxWatch {
     const show = (view: SandboxView): void => {
       if (turn === this.turn) this.show(view);
     };
-    show({ name: "starting", detail: "Asking for it." });
+    if (this.view.name !== "starting") this.began = performance.now();
+    const starting = (detail: string): void => show({ name: "starting", detail, since: this.began });
+    starting("Asking for it.");
     let id: string | null = null;
     try {
       let sandbox = await begin();
-      for (let ms = POLL_FIRST; sandbox.state !== "ready"; ms = Math.min(POLL_MOST, ms * 1.5)) {
+      for (let ms = 0; sandbox.state !== "ready"; ) {
         id = sandbox.id;
-        if (sandbox.state === "failed") throw new ApiError(200, "sandbox-failed", sandbox.detail, "");
-        show({ name: "starting", detail: sandbox.detail });
+        if (over(sandbox)) throw new ApiError(200, "sandbox-failed", sandbox.detail, "");
+        starting(words(sandbox));
+        ms = pause(sandbox, ms);
         await this.pause(ms);
         sandbox = await this.look(sandbox.id);
       }
       show({ name: "ready", id: sandbox.id });
       return sandbox.id;
     } catch (error) {
-      const words = error instanceof ApiError && error.words;
-      show({ name: "failed", words: words || "The sandbox could not be started. Try again.", id });
+      const why = error instanceof ApiError && error.words;
+      show({ name: "failed", words: why || "The sandbox could not be started. Try again.", id });
       throw error;
     }
   }
@@ -128,3 +145,6 @@ export class SandboxWatch {
     for (const listener of [...this.listeners]) listener(view);
   }
 }
+
+/** It is no more, and `detail` says why. */
+export const over = (sandbox: Sandbox): boolean => sandbox.state === "failed" || sandbox.state === "ended";

@@ -15,6 +15,7 @@ export interface ScreenHooks {
   keys(data: string): void;
   bytes(data: Uint8Array): void;
   resized(cols: number, rows: number): void;
+  used(): void; // it has the focus now
   leave(): void; // Esc Esc
   find(): void; // Ctrl+Shift+F
 }
@@ -32,6 +33,7 @@ export class XtermScreen implements Screen {
   private readonly fitter = new FitAddon();
   private readonly search = new SearchAddon();
   private old = false;
+  private taking = false; // another window's size is being taken
   private lastEscape = 0;
 
   constructor(
@@ -59,7 +61,9 @@ export class XtermScreen implements Screen {
     this.term.loadAddon(new WebLinksAddon((_event, text) => void openLink(text)));
     this.term.onData((data) => hooks.keys(data));
     this.term.onBinary((data) => hooks.bytes(Uint8Array.from(data, (char) => char.charCodeAt(0))));
-    this.term.onResize(({ cols, rows }) => hooks.resized(cols, rows));
+    this.term.onResize(({ cols, rows }) => {
+      if (!this.taking) hooks.resized(cols, rows);
+    });
     this.term.onTitleChange((title) => {
       this.title = title.slice(0, TITLE_MOST);
     });
@@ -81,6 +85,7 @@ export class XtermScreen implements Screen {
     const fonts = document.fonts.load(`${FONT_SIZE}px ${FONT}`).catch(() => []);
     await Promise.race([fonts, new Promise((late) => setTimeout(late, FONTS_WITHIN))]);
     this.term.open(parent);
+    this.term.textarea?.addEventListener("focus", () => this.hooks.used());
     this.term.textarea?.setAttribute("aria-label", `Terminal ${this.name}. Press Escape twice to leave it.`);
     this.fit();
   }
@@ -91,6 +96,12 @@ export class XtermScreen implements Screen {
 
   replaying(on: boolean): void {
     this.old = on;
+  }
+
+  size(cols: number, rows: number): void {
+    this.taking = true;
+    this.term.resize(cols, rows);
+    this.taking = false;
   }
 
   fit(): void {

@@ -4,12 +4,17 @@
 import { Capture } from "./capture";
 import { Connection, type LinkState, type World } from "./connection";
 import { MarkScanner } from "./marks";
+import type { LeaseNotice } from "./protocol";
 import { type Outcome, Shell } from "./steps";
 
 export interface Screen {
   readonly cols: number;
   readonly rows: number;
   readonly bracketedPaste: boolean;
+  /** Take this size, whatever fits: another window's. */
+  size(cols: number, rows: number): void;
+  /** Back to the size that fits here, which is then told to the terminal. */
+  fit(): void;
   /** Show bytes, then call back: everything before has been read by the terminal too. */
   write(bytes: Uint8Array, shown: () => void): void;
   /** While true the terminal answers no query: the program that asked is long gone. */
@@ -22,6 +27,12 @@ export interface SessionEvents {
   exit(code: number | null, reason: string): void;
   /** A sentence for the learner. */
   note(text: string): void;
+  /** The terminal has another window's size; false: this one's again. */
+  foreign?(on: boolean): void;
+  /** New output is on the screen; `ended`: a command's end is in it, `taken`: a program has the terminal. */
+  activity?(what: "output" | "ended", taken: boolean): void;
+  /** When the sandbox ends. */
+  lease?(notice: LeaseNotice): void;
 }
 
 export type RunResult = (Outcome & { output: string }) | { kind: "refused"; why: string } | { kind: "cancelled" };
@@ -49,6 +60,7 @@ export class Session {
   private nextOffset = 0;
   private known = false; // a shell answered before
   private settled = false; // the replay is on the screen
+  private foreign = false; // shown in another window's size
   private claimed = false; // a step waits for the prompt
   private capture: Capture | null = null;
   private from = 0;
@@ -65,20 +77,44 @@ export class Session {
       attached: (fresh, output, end) => this.attached(fresh, output, end),
       data: (bytes, at) => this.data(bytes, at),
       gap: () => this.gap(),
+      sized: (cols, rows) => this.sized(cols, rows),
       dropped: () => this.events.note("What you typed last did not reach the shell."),
       pong: () => this.barrier(),
+      lease: (notice) => this.events.lease?.(notice),
       exit: (code, reason) => this.exit(code, reason),
     });
   }
 
   /** Keys from the learner, as the terminal encodes them. */
   keys(data: string): void {
+    this.claim();
     this.shell.keys(data);
     if (!this.connection.input(encoder.encode(data))) this.events.note("Not typed: this terminal is not connected.");
   }
 
   resize(cols: number, rows: number): void {
+    this.own();
     this.connection.resize(cols, rows);
+  }
+
+  /** This window is the one in use: the terminal takes its size. */
+  claim(): void {
+    if (!this.foreign) return;
+    this.screen.fit();
+    this.own();
+  }
+
+  private own(): void {
+    if (!this.foreign) return;
+    this.foreign = false;
+    this.events.foreign?.(false);
+  }
+
+  private sized(cols: number, rows: number): void {
+    if (cols === this.screen.cols && rows === this.screen.rows) return;
+    this.foreign = true;
+    this.screen.size(cols, rows);
+    this.events.foreign?.(true);
   }
 
   interrupt(): void {
@@ -89,6 +125,7 @@ export class Session {
   async run(command: string, signal: AbortSignal, typed: () => void): Promise<RunResult> {
     const refused = await this.prompt(signal);
     if (refused) return refused;
+    this.claim();
     const capture = new Capture();
     this.capture = capture;
     this.from = this.to = this.nextOffset;
@@ -188,13 +225,16 @@ export class Session {
       const old = end <= this.replayEnd;
       this.nextOffset = end;
       if (!old) this.capture?.add(bytes, at);
+      let ended = false;
       for (const mark of this.scanner.push(bytes, at)) {
+        ended ||= mark.kind === "D";
         if (mark.kind === "C") this.from = this.to = mark.at;
         else if (mark.kind === "D") this.to = mark.at;
         this.shell.mark(mark, old);
       }
       this.connection.shown(end);
       this.settle();
+      if (!old) this.events.activity?.(ended ? "ended" : "output", this.shell.taken);
     });
   }
 

@@ -25,6 +25,9 @@ export class Step {
   private readonly status: HTMLElement;
   private readonly clock = h("span", { class: "lab-clock", "aria-hidden": "true" });
   private readonly stop: HTMLButtonElement;
+  private readonly match = h("span", { class: "lab-match", role: "status" });
+  private readonly before = h("span", { class: "lab-before", hidden: true }, "done before");
+  private readonly compare = button("Compare with the expected output", () => this.openExpected(), { class: "lab-compare", hidden: true });
   private ticking: ReturnType<typeof setInterval> | undefined;
 
   constructor(
@@ -44,31 +47,69 @@ export class Step {
     this.wire("edit", "Edit", () => actions.edit(this));
     const foot = h("div", { class: "lab-foot" });
     this.status.replaceWith(foot);
-    foot.append(this.status, this.stop);
+    foot.append(this.status, this.match, this.compare, this.before, this.stop);
     this.focusable();
   }
 
-  /** Waiting for a sandbox, a terminal or a prompt: nothing is typed yet. */
-  waiting(words: string): void {
+  /** Waiting for a sandbox, a terminal or a prompt: nothing is typed yet. `since` (of performance.now) starts a clock. */
+  waiting(words: string, since?: number): void {
     this.show({ state: "waiting", words });
     this.busy(true);
+    if (since !== undefined) this.tick(since);
   }
 
   running(since: number): void {
     this.show({ state: "running", words: "running…" });
     this.busy(true);
     this.clearOfDock();
+    this.tick(since);
+  }
+
+  /** Whether it printed what the page promises; null where it promises nothing. A difference is no error. */
+  matched(matches: boolean | null): void {
+    const state = this.element.dataset.state;
+    if (matches === null || (state !== "ok" && state !== "failed")) return;
+    this.element.dataset.matches = String(matches);
+    this.match.textContent = matches ? "as the lesson says" : "differs from the lesson";
+    this.compare.hidden = matches || this.expected === null;
+  }
+
+  /** A quiet mark on what was run on another day; what is under way here says so itself. */
+  doneBefore(done: boolean): void {
+    this.element.toggleAttribute("data-done", done);
+    this.before.hidden = !done || this.element.dataset.state !== undefined;
+  }
+
+  /** The clock is for the eyes: a screen reader would have to hear every second. */
+  private tick(since: number): void {
+    clearInterval(this.ticking);
+    this.status.append(" ", this.clock);
     const tick = (): void => {
       this.clock.textContent = duration((performance.now() - since) / 1000);
     };
     this.ticking = setInterval(tick, 1000);
   }
 
+  private get expected(): HTMLDetailsElement | null {
+    return this.element.querySelector<HTMLDetailsElement>("details.lab-expect:not([hidden])");
+  }
+
+  private openExpected(): void {
+    const details = this.expected;
+    if (!details) return;
+    details.open = true;
+    details.querySelector("summary")?.focus();
+  }
+
   show({ state, words }: Verdict): void {
     clearInterval(this.ticking);
     this.clock.textContent = "";
     this.element.dataset.state = state;
-    this.status.replaceChildren(words, ...(state === "running" ? [" ", this.clock] : []));
+    this.status.replaceChildren(words);
+    delete this.element.dataset.matches;
+    this.match.replaceChildren();
+    this.compare.hidden = true;
+    if (state !== "skipped") this.before.hidden = true;
     if (state !== "waiting" && state !== "running") this.busy(false);
   }
 

@@ -46,6 +46,11 @@ export class Shell {
     return this.step !== null;
   }
 
+  /** A program has the terminal; an inner shell that marks nothing counts as one. */
+  get taken(): boolean {
+    return this.state === "running";
+  }
+
   /** Resolves at the next change of anything here. */
   changed(): Promise<void> {
     return new Promise((resolve) => this.waiters.push(resolve));

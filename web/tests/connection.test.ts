@@ -19,6 +19,20 @@ const reconnect = (code = 1006): void => {
   world.fire();
 };
 
+describe("a sandbox's end", () => {
+  it("is told as it comes, and does not end the connection", () => {
+    world.socket.hello("t", 0, 0);
+    const near = { ends_in: 299.5, ends_why: "limit", extendable: true, extension: 1800 };
+    world.socket.tell({ type: "lease", ...near });
+    world.socket.tell({ type: "lease", ends_in: null, ends_why: "", extendable: false, extension: 0 });
+    world.socket.tell({ type: "lease", ends_in: "soon", extension: -1 });
+    const never = { ends_in: null, ends_why: "", extendable: false, extension: 0 };
+    expect(log.notices).toMatchObject([near, never, never]);
+    expect(connection.state.name).toBe("open");
+    expect(log.exits).toEqual([]);
+  });
+});
+
 describe("output", () => {
   it("asks for a replay first, and resumes at its offset after a cut", () => {
     expect(world.socket.output).toBeUndefined();
@@ -204,7 +218,17 @@ describe("cuts", () => {
     connection.open();
     connection.open();
     expect(world.sockets.length).toBe(2);
-    expect(world.timers).toEqual([]);
+    expect(world.timers.map((timer) => timer.ms)).toEqual([20_000]); // for its hello, and no other try
+  });
+
+  it("gives up a socket on which nobody says hello", () => {
+    const first = world.socket;
+    world.fire();
+    expect(first.closed).toBe(true);
+    expect(connection.state).toMatchObject({ name: "waiting", attempt: 1 });
+    world.fire();
+    world.socket.hello("t", 0, 0);
+    expect(world.timers.map((timer) => timer.ms)).toEqual([25_000]); // the next ping
   });
 
   it("gives up a socket that doesn't answer a ping", () => {

@@ -1,6 +1,7 @@
 /* A world without a browser: sockets that a test speaks for, and timers that it fires. */
 
 import type { ConnectionEvents, LinkState, SocketLike, World } from "../src/connection";
+import type { LeaseNotice } from "../src/protocol";
 import type { Screen } from "../src/session";
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -69,7 +70,9 @@ export class Log implements ConnectionEvents {
   output = "";
   gaps = 0;
   lost = 0;
+  sizes: [number, number][] = [];
   pongs = 0;
+  notices: LeaseNotice[] = [];
   exits: { code: number | null; reason: string }[] = [];
 
   state(state: LinkState): void {
@@ -84,11 +87,17 @@ export class Log implements ConnectionEvents {
   gap(): void {
     this.gaps += 1;
   }
+  sized(cols: number, rows: number): void {
+    this.sizes.push([cols, rows]);
+  }
   dropped(count: number): void {
     this.lost += count;
   }
   pong(): void {
     this.pongs += 1;
+  }
+  lease(notice: LeaseNotice): void {
+    this.notices.push(notice);
   }
   exit(code: number | null, reason: string): void {
     this.exits.push({ code, reason });
@@ -102,6 +111,18 @@ export class FakeScreen implements Screen {
   old = false;
   shown = "";
 
+  fits: [number, number] = [80, 24];
+  /** As xterm.js does it: a size that fits is told on, one that is taken isn't. */
+  onFit: (cols: number, rows: number) => void = () => {};
+
+  size(cols: number, rows: number): void {
+    [this.cols, this.rows] = [cols, rows];
+  }
+  fit(): void {
+    if (this.cols === this.fits[0] && this.rows === this.fits[1]) return;
+    this.size(...this.fits);
+    this.onFit(...this.fits);
+  }
   write(data: Uint8Array, done: () => void): void {
     this.shown = text(data) === "\x1bc" ? "" : this.shown + text(data);
     done();

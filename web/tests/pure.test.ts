@@ -75,7 +75,8 @@ describe("back-off", () => {
 });
 
 describe("the sandbox", () => {
-  const sandbox = (state: Sandbox["state"], detail = ""): Sandbox => ({ id: "s1", state, detail, lesson: "l", driver: "d", since: 0, sessions: [] });
+  const ending = { ends_in: null, ends_why: "", extendable: false, extension: 0 } as const;
+  const sandbox = (state: Sandbox["state"], detail = ""): Sandbox => ({ id: "s1", state, detail, lesson: "l", driver: "d", since: 0, place: null, wait: null, sessions: [], ...ending });
   const missing = new ApiError(404, "not-found", "No such sandbox.", "");
   const away = new ApiError(0, NO_SERVER, "Nobody.", "");
   const calls = (answers: (Sandbox | Error)[], log: string[]) => {
@@ -114,6 +115,29 @@ describe("the sandbox", () => {
     await watch.ensure("l");
     await watch.reset();
     expect(log).toEqual(["start", "reset", "start"]);
+  });
+
+  it("that has ended says why, in the server's words, and starts anew only when one is wanted", async () => {
+    const log: string[] = [];
+    const full = "Nobody typed in it for 1 hour. What you did in the course is kept.";
+    const watch = new SandboxWatch(calls([sandbox("ready"), away, sandbox("ended", full), sandbox("ready")], log), at_once);
+    await watch.ensure("l");
+    watch.ended("Nobody typed in it for 1 hour.");
+    await watch.explain("s1"); // nobody answers: the short words stay
+    expect(watch.view).toEqual({ name: "ended", words: "Nobody typed in it for 1 hour." });
+    await watch.explain("s1");
+    expect(watch.view).toEqual({ name: "ended", words: full });
+    await watch.ensure("l");
+    expect(watch.view.name).toBe("ready");
+    expect(log).toEqual(["start", "look", "look", "start"]);
+  });
+
+  it("that is being started anew is not said to have ended", async () => {
+    const watch = new SandboxWatch(calls([sandbox("ready")], []), at_once);
+    const ready = watch.ensure("l");
+    watch.ended("The old one.");
+    expect(watch.view.name).toBe("starting");
+    await ready;
   });
 
   it("is gone when the server says so, not when nobody answers", async () => {

@@ -147,6 +147,54 @@ describe("running a step", () => {
   });
 });
 
+describe("a size of another window", () => {
+  let foreign: boolean[];
+  const sizes = (): unknown[] => world.socket.said.filter((message) => message.type === "resize");
+
+  beforeEach(() => {
+    foreign = [];
+    world = new FakeWorld(); // without the timers of the connection above
+    const events = { link: () => {}, exit: () => {}, note: () => {}, foreign: (on: boolean) => foreign.push(on) };
+    session = new Session("host", world, screen, events);
+    screen.onFit = (cols, rows) => session.resize(cols, rows);
+    session.connection.open();
+    world.socket.hello("t", 0, 0);
+    world.socket.said = [];
+  });
+
+  it("is shown, and not told back", () => {
+    world.socket.tell({ type: "size", cols: 132, rows: 50 });
+    expect([screen.cols, screen.rows]).toEqual([132, 50]);
+    expect(sizes()).toEqual([]);
+    expect(foreign).toEqual([true]);
+  });
+
+  it("gives way to this window's as soon as something is typed here", () => {
+    world.socket.tell({ type: "size", cols: 132, rows: 50 });
+    session.keys("l");
+    expect(sizes()).toEqual([{ type: "resize", cols: 80, rows: 24 }]);
+    expect([screen.cols, screen.rows]).toEqual([80, 24]);
+    expect(world.socket.typed).toBe("l");
+    session.keys("s");
+    expect(sizes()).toHaveLength(1);
+    expect(foreign).toEqual([true, false]);
+  });
+
+  it("is kept by a reconnect that nobody asked for", () => {
+    world.socket.tell({ type: "size", cols: 132, rows: 50 });
+    world.socket.cut();
+    world.fire();
+    world.socket.hello("t", 0, 0);
+    expect(sizes()).toEqual([{ type: "resize", cols: 132, rows: 50 }]);
+  });
+
+  it("that is none is not taken", () => {
+    world.socket.tell({ type: "size", cols: -1, rows: "x" });
+    world.socket.tell({ type: "size", cols: 80, rows: 24 });
+    expect(foreign).toEqual([]);
+  });
+});
+
 describe("keys of a command", () => {
   it("are pasted as one where the shell can take that, and typed line by line where it can't", () => {
     expect(keysFor("a \\\n  b", true)).toBe("\x1b[200~a \\\n  b\x1b[201~");

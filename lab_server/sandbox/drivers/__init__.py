@@ -9,6 +9,7 @@ from lab_server.errors import BadInput
 
 DRIVERS = {
     "crun": "lab_server.sandbox.drivers.crun:CrunDriver",
+    "docker": "lab_server.sandbox.drivers.docker:DockerDriver",
     "vm": "lab_server.sandbox.drivers.vm:VmDriver",
 }
 

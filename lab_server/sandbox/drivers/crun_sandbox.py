@@ -16,38 +16,16 @@ import subprocess
 import termios
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lab_server.errors import SandboxFailed
-from lab_server.sandbox import cgroups, oci, syscalls
+from lab_server.sandbox import cgroups, commands, delegation, oci
 from lab_server.sandbox.crun import Crun
+from lab_server.sandbox.drivers.parts import Parts
 
-READY = "run/sandbox-ready"  # the image's init makes this file last (labs/images/sandbox/)
-
-
-@dataclass(frozen=True)
-class Parts:
-    id: str
-    labels: Mapping[str, str]
-    files: Path
-    run: Path
-    cgroup: Path
-    release: Callable[[], None]
-
-    @property
-    def lower(self) -> Path:
-        return self.run / "lower"
-
-    @property
-    def rootfs(self) -> Path:
-        return self.run / "rootfs"
-
-    @property
-    def bundle(self) -> Path:
-        return self.run / "bundle"
+PF_EXITING = 0x4  # in the flags of /proc/PID/stat: linux/sched.h, proc(5)
 
 
 def exit_status(status: int) -> int:
@@ -103,9 +81,20 @@ def _wait_for_exit(pid: int, seconds: float) -> bool:
     except ProcessLookupError:
         return True
     try:
-        return bool(select.select([descriptor], [], [], max(seconds, 0))[0])
+        poll = select.poll()  # select(2) takes no descriptor from 1024 on
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(max(seconds, 0) * 1000))
     finally:
         os.close(descriptor)
+
+
+def _ending(pid: int) -> bool:
+    """Whether the process ended, or is about to: a PID 1 that was killed stays until all in its namespace have gone before it."""
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return True
+    return bool(int(after_name[6]) & PF_EXITING) or after_name[0] in "ZX"
 
 
 class CrunSandbox:
@@ -120,15 +109,18 @@ class CrunSandbox:
     def boot(self, config: dict[str, Any], within: float) -> None:
         """Start PID 1 and wait until it says it is ready, at most `within` seconds. Raises SandboxFailed."""
         (self._parts.bundle / "config.json").write_text(json.dumps(config))
-        self._pid = self._crun.run(self.id, self._parts.bundle, self._parts.run / "pid")
-        for name, value in oci.CGROUP_CAPS.items():
-            (self._parts.cgroup / name).write_text(value)
+        self.booted(self._crun.run(self.id, self._parts.bundle, self._parts.run / "pid"))
+        delegation.bound(str(self._parts.cgroup))
         if not self._wait_ready(within):
             raise SandboxFailed(f"The sandbox did not get ready within {within:.0f} seconds.", "Try again.")
 
+    def booted(self, pid: int) -> None:
+        """Its PID 1 is this: `boot` made it, or an agent's start."""
+        self._pid = pid
+
     def _wait_ready(self, within: float) -> bool:
         """The image's start-up ends by making a file: look until it is there, PID 1 is gone, or the time is up."""
-        ready = Path(f"/proc/{self._pid}/root/{READY}")
+        ready = Path(f"/proc/{self._pid}/root/{commands.READY}")
         deadline = time.monotonic() + within
         pause = 0.002
         while time.monotonic() < deadline:
@@ -151,7 +143,7 @@ class CrunSandbox:
     def run(self, argv: Sequence[str], fds: tuple[int, int, int], asker: int = -1) -> int:
         # through the sandbox's own sh, so that a command that isn't there is 127, as everywhere
         words = ["/bin/sh", "-c", 'exec "$0" "$@"', *argv]
-        started = self._crun.start(self.id, oci.process(words, self._facts), fds, self._parts.run)
+        started = self._crun.start(self.id, oci.process(words, self._facts), fds)
         poll = select.poll()
         descriptor = os.pidfd_open(started.pid)
         try:
@@ -170,7 +162,7 @@ class CrunSandbox:
         return code if code >= 0 else 128 - code
 
     def alive(self) -> bool:
-        return not self._gone and self._pid > 0 and not _wait_for_exit(self._pid, 0)
+        return not self._gone and self._pid > 0 and not _ending(self._pid)
 
     def destroy(self) -> None:
         with self._lock:
@@ -182,16 +174,6 @@ class CrunSandbox:
                 _wait_for_exit(self._pid, 10)
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(self._pid, os.WNOHANG)
-            for mounted in (self._parts.rootfs / "var/lib/shared-images", self._parts.rootfs, self._parts.lower):
-                with contextlib.suppress(OSError):  # not mounted: it was never made
-                    syscalls.unmount(mounted)
             cgroups.remove(self._parts.cgroup)
-            self.remove_tree(self._parts.run)
-            self.remove_tree(self._parts.files)
             self._gone = True
             self._parts.release()
-
-    @staticmethod
-    def remove_tree(path: Path) -> None:
-        """rm(1), not shutil: a learner can nest directories deeper than Python recurses; never across a mount."""
-        subprocess.run(["rm", "-rf", "--one-file-system", "--", str(path)], check=False, stderr=subprocess.DEVNULL)

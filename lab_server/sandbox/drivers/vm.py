@@ -19,7 +19,7 @@ from typing import Any
 
 from lab_server.errors import DriverUnavailable, LabError, Missing, NotFound, SandboxFailed
 from lab_server.sandbox import rpc
-from lab_server.sandbox.contract import Capabilities, DriverConfig, SandboxSpec
+from lab_server.sandbox.contract import UNBOUND, Capabilities, DriverConfig, SandboxSpec
 from lab_server.sandbox.drivers import qemu
 from lab_server.sandbox.guest import frames, payload
 
@@ -137,8 +137,15 @@ class VmDriver:
         return dict(self._facts)
 
     def create(self, id: str, spec: SandboxSpec, labels: Mapping[str, str]) -> VmSandbox:
-        self.ask("create", sandbox=id, template=spec.template, labels=dict(labels), timeout=120.0)
+        told = {} if labels == UNBOUND else dict(labels)  # which the guest's spawner takes from no caller
+        self.ask("create", sandbox=id, template=spec.template, labels=told, timeout=120.0)
         return VmSandbox(self, id, labels)
+
+    def usage(self, ids: Sequence[str]) -> dict[str, dict[str, float]]:
+        try:
+            return dict(self.ask("usage", sandboxes=list(ids), timeout=5.0)["sandboxes"])
+        except LabError:
+            return {}
 
     def close(self) -> None:
         with self._lock:
@@ -249,7 +256,7 @@ class VmSandbox:
 
     def alive(self) -> bool:
         try:
-            listed = self._driver.ask("list")["sandboxes"]
+            listed = rpc.whole_list(lambda after: self._driver.ask("list", after=after))
         except LabError:
             return self._driver.alive()
         return any(entry["sandbox"] == self.id and entry["state"] == "ready" for entry in listed)

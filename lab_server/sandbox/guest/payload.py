@@ -19,7 +19,7 @@ PRIVATE, PUBLIC, PROGRAM = 0o600, 0o644, 0o755
 def code() -> dict[str, tuple[bytes, int]]:
     """This checkout's sandbox side: name in the archive → (content, mode)."""
     files = [PACKAGE / "__init__.py", PACKAGE / "errors.py"]
-    files += [path for path in sorted((PACKAGE / "sandbox").rglob("*")) if path.suffix in (".py", ".json")]
+    files += [path for path in sorted((PACKAGE / "sandbox").rglob("*")) if path.suffix in (".py", ".json", ".profile")]
     found = {f"lab_server/{path.relative_to(PACKAGE)}": (path.read_bytes(), PUBLIC) for path in files}
     here = Path(__file__).parent
     found["init"] = ((here / "init.sh").read_bytes(), PROGRAM)

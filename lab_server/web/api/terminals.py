@@ -1,11 +1,11 @@
 """The terminal websocket: checks who and what, then joins a connection to a viewer of a bridge.
 
-Knows the messages and the order of the checks. Doesn't know how bytes are pumped. The origin was checked before (guards.py).
+Knows the messages and the order of the checks. Doesn't know how bytes are pumped: that is a line's, straight on the transport (line.py),
+or where the server offers none, plain ASGI (plain.py). The origin was checked before (guards.py).
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from collections.abc import Mapping
@@ -16,13 +16,18 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from lab_server.errors import BadInput, HostFull, LabError, NotFound
 from lab_server.sandbox.contract import MAX_COLUMNS, MAX_ROWS, SESSION
-from lab_server.web import protocol
+from lab_server.web import plain, protocol, takeover
+from lab_server.web.alive import Alive
 from lab_server.web.api.parts import Joined, Parts
 from lab_server.web.auth import Learner
-from lab_server.web.bridge import Bridge, Viewer
+from lab_server.web.bridge import Bridge
 from lab_server.web.faults import TooMany
-from lab_server.web.guards import Pace
+from lab_server.web.guards import Seat
+from lab_server.web.hub import Hub
+from lab_server.web.line import Line
 from lab_server.web.protocol import Close
+from lab_server.web.requests import HEADER
+from lab_server.web.viewer import Viewer, nobody
 
 log = structlog.get_logger()
 router = APIRouter()
@@ -67,19 +72,68 @@ def closing(why: LabError) -> Close:
     return Close(next((codes[kind] for kind in type(why).__mro__ if kind in codes), protocol.CLOSE_BROKEN), str(why))
 
 
+class Talk:
+    """A learner's connection to a terminal: what comes in is done at once, what goes out is the viewer's (`next`, `notify`).
+
+    Whoever is given one ends it, and asks it now and then to `check`.
+    """
+
+    __slots__ = ("_bridge", "_expires", "_hub", "_key", "_seat", "next", "viewer")
+
+    def __init__(
+        self, hub: Hub, key: tuple[str, str], bridge: Bridge, viewer: Viewer, seat: Seat, expires: float
+    ) -> None:
+        self._hub, self._key, self._bridge, self.viewer = hub, key, bridge, viewer
+        self._seat, self._expires = seat, expires
+        self.next = viewer.next
+
+    def hear(self, data: bytes) -> None:
+        self._bridge.write(self.viewer, data)
+
+    def read(self, text: str) -> None:
+        try:
+            match protocol.parse(text):
+                case protocol.Resize(columns, rows):
+                    self._hub.resize(self._key, (columns, rows), self.viewer)
+                case protocol.Ack(output):
+                    self.viewer.ack(output)
+                case protocol.Ping():
+                    self.viewer.pong()
+        except BadInput as why:
+            self.viewer.end(closing(why))
+
+    def check(self) -> None:
+        """End it where the visit is over. A sign-in lasts for months: nobody minds some seconds more."""
+        if time.time() > self._expires:
+            self.viewer.end(Close(protocol.CLOSE_NOT_SIGNED_IN, "Your visit has expired: reload the page."))
+
+    def end(self) -> None:
+        self.viewer.notify = nobody  # it may be woken once more
+        self._hub.detach(self._key, self._bridge, self.viewer)
+        self._seat.leave()
+
+
 @router.websocket("/api/sandboxes/{id}/terminals/{session}")
 async def terminal(websocket: WebSocket, id: str, session: str, parts: Joined) -> None:
     learner: Learner | None = websocket.state.learner
-    await websocket.accept()  # from here on the page can read why it is closed
+    # from here on the page can read why it is closed
+    await websocket.accept(headers=[(HEADER, websocket.state.request.encode())])
     if learner is None:
         await _close(websocket, Close(protocol.CLOSE_NOT_SIGNED_IN, "Reload the page."))
         return
     try:
-        with parts.seats.take("learner", learner.id):
-            close = await _serve(websocket, parts, learner, id, session)
+        talk = await _join(websocket, parts, learner, id, session)
+        if isinstance(talk, Close):
+            close = talk
+        elif offer := takeover.offered(websocket.scope):
+            _hand_over(talk, offer, parts.alive)
+            return
+        else:
+            close = await plain.serve(websocket, talk)
     except LabError as why:
         close = closing(why)
-    except WebSocketDisconnect:
+    except WebSocketDisconnect as why:
+        websocket.state.closed = why.code
         return
     except Exception as why:
         log.error("terminal broke", exc_info=why)
@@ -88,68 +142,43 @@ async def terminal(websocket: WebSocket, id: str, session: str, parts: Joined) -
 
 
 async def _close(websocket: WebSocket, close: Close) -> None:
+    websocket.state.closed = close.code
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):
         await websocket.close(close.code, close.clipped())
 
 
-async def _serve(websocket: WebSocket, parts: Parts, learner: Learner, id: str, session: str) -> Close:
-    """Serve until the connection is to be closed. Raises LabError, and WebSocketDisconnect when the other side went."""
-    query = Query(websocket.query_params)
-    lease = await parts.leases.get(learner.id, id)
-    if not SESSION.fullmatch(session) or session not in parts.sessions():
-        raise NotFound(f"There is no session {session[:16]!r}.")
-    if lease.state != "ready":
-        return Close(protocol.CLOSE_NOT_READY, lease.detail)
-    key = (id, session)
-    bridge, viewer = await parts.hub.attach(key, query.size, query.client, query.output, query.terminal)
-    expiry = asyncio.get_running_loop().call_later(
-        max(0.0, learner.expires - time.time()),
-        viewer.end,
-        Close(protocol.CLOSE_NOT_SIGNED_IN, "Your visit has expired: reload the page."),
-    )
+async def _join(websocket: WebSocket, parts: Parts, learner: Learner, id: str, session: str) -> Talk | Close:
+    """Raises LabError."""
+    seat = parts.seats.take("learner", learner.id)
+    talk: Talk | None = None
     try:
-        return await _both(websocket, parts, key, bridge, viewer)
+        query = Query(websocket.query_params)
+        lease = await parts.leases.get(learner.id, id)
+        if not SESSION.fullmatch(session) or session not in parts.sessions():
+            raise NotFound(f"There is no session {session[:16]!r}.")
+        if lease.state == "ended":
+            return Close(protocol.CLOSE_ENDED, parts.leases.terms.words(lease.reason))
+        if lease.reason == "lost":  # said before a page asks for a new one by itself: what was in it is gone
+            return Close(protocol.CLOSE_ENDED, lease.detail)
+        if lease.state != "ready":
+            return Close(protocol.CLOSE_NOT_READY, lease.detail)
+        key = (id, session)
+        structlog.contextvars.bind_contextvars(sandbox=id, session=session)
+        bridge, viewer = await parts.hub.attach(key, query.size, query.client, query.output, query.terminal)
+        talk = Talk(parts.hub, key, bridge, viewer, seat, learner.expires)
+        talk.check()
+        return talk
     finally:
-        expiry.cancel()
-        parts.hub.detach(key, bridge, viewer)
+        if talk is None:
+            seat.leave()
 
 
-async def _both(websocket: WebSocket, parts: Parts, key: tuple[str, str], bridge: Bridge, viewer: Viewer) -> Close:
-    """Pump out and take in, until either ends."""
-
-    async def send(data: bytes | str) -> None:
-        if isinstance(data, bytes):
-            await websocket.send({"type": "websocket.send", "bytes": data})
-        else:
-            await websocket.send({"type": "websocket.send", "text": data})
-
-    out = asyncio.create_task(viewer.pump(send))
-    into = asyncio.create_task(_take(websocket, parts, key, bridge, viewer))
+def _hand_over(talk: Talk, offer: takeover.Offer, alive: Alive) -> None:
+    """Go on below the framework. Raises WebSocketDisconnect when the other side went."""
+    line = Line(talk, alive)
+    talk.viewer.notify = line.flush
     try:
-        done, _ = await asyncio.wait({out, into}, return_when=asyncio.FIRST_COMPLETED)
-        return (into if into in done else out).result()
-    finally:
-        for task in (out, into):
-            task.cancel()
-        await asyncio.gather(out, into, return_exceptions=True)
-
-
-async def _take(websocket: WebSocket, parts: Parts, key: tuple[str, str], bridge: Bridge, viewer: Viewer) -> Close:
-    """Everything that comes in. Raises BadInput for what can't be understood, WebSocketDisconnect at its end."""
-    pace = Pace()
-    while True:
-        message = await websocket.receive()
-        if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message.get("code", 1005))
-        data = message.get("bytes")
-        if data is not None:
-            bridge.write(viewer, data)
-        else:
-            match protocol.parse(message.get("text") or ""):
-                case protocol.Resize(columns, rows):
-                    parts.hub.resize(key, (columns, rows))
-                case protocol.Ack(output):
-                    viewer.ack(output)
-                case protocol.Ping():
-                    viewer.pong()
-        await pace.wait()
+        offer.take(line)
+    except BaseException:
+        talk.end()
+        raise

@@ -1,0 +1,137 @@
+"""The tables, as they are after the last migration (a test compares them).
+
+Knows columns. Doesn't know what is done with them. Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Boolean, Column, Double, ForeignKey, Index, Integer, MetaData, SmallInteger, String, Table
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+learners = Table(
+    "learners",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("made", Double, nullable=False),
+    Column("seen", Double, nullable=False),
+)
+
+progress = Table(
+    "progress",
+    metadata,
+    Column("learner", ForeignKey("learners.id", ondelete="CASCADE"), primary_key=True),
+    Column("lesson", String(160), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("item", String(160), primary_key=True),
+    Column("outcome", SmallInteger, nullable=False),
+    Column("detail", JSON, nullable=False),
+    Column("first", Double, nullable=False),
+    Column("last", Double, nullable=False),
+    Column("tries", Integer, nullable=False),
+)
+
+codes = Table(
+    "codes",
+    metadata,
+    Column("learner", ForeignKey("learners.id", ondelete="CASCADE"), primary_key=True),
+    Column("hash", String(64), nullable=False),
+    Column("made", Double, nullable=False),
+    Column("expires", Double, nullable=False),
+    Index("uq_codes_hash", "hash", unique=True),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("owner", ForeignKey("learners.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("lesson", String(160), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("since", Double, nullable=False),
+    Column("active", Double, nullable=False),
+    Column("noted", Double, nullable=False),
+    Column("idle_left", Double, nullable=True),
+    Column("limit_left", Double, nullable=True),
+    Column("extended", Integer, nullable=False),
+    Column("reason", String(16), nullable=False),
+    Column("ended", Double, nullable=True),
+)
+
+# Whoever signs in: `name` as it is told, `key` as it is looked up (names.key).
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", String(24), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("key", String(128), nullable=False),
+    Column("password", String(255), nullable=False),
+    Column("admin", Boolean, nullable=False),
+    Column("made", Double, nullable=False),
+    Index("uq_accounts_key", "key", unique=True),
+)
+
+# A browser that is signed in. `hash` is of what its cookie holds.
+signins = Table(
+    "signins",
+    metadata,
+    Column("id", String(24), primary_key=True),
+    Column("account", ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("agent", String(200), nullable=False),
+    Column("made", Double, nullable=False),
+    Column("seen", Double, nullable=False),
+    Index("uq_signins_hash", "hash", unique=True),
+    Index("ix_signins_account", "account"),
+)
+
+# `lessons`: ids, none for the whole course. `opens`, `closes`: null for no such time. `closed`: by hand.
+classes = Table(
+    "classes",
+    metadata,
+    Column("id", String(24), primary_key=True),
+    Column("title", String(160), nullable=False),
+    Column("lessons", JSON, nullable=False),
+    Column("code", String(16), nullable=False),
+    Column("seats", Integer, nullable=False),
+    Column("opens", Double),
+    Column("closes", Double),
+    Column("closed", Boolean, nullable=False),
+    Column("archived", Boolean, nullable=False),
+    Column("made", Double, nullable=False),
+    Column("version", Integer, nullable=False),
+    Index("uq_classes_code", "code", unique=True),
+)
+
+# Who runs a class: accounts, each with a role.
+staff = Table(
+    "staff",
+    metadata,
+    Column("class", ForeignKey("classes.id", ondelete="CASCADE"), primary_key=True),
+    Column("account", ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("since", Double, nullable=False),
+    Index("ix_staff_account", "account"),
+)
+
+# Who learns in a class. `id` is how instructors name a member: a learner's own id is told to nobody.
+members = Table(
+    "members",
+    metadata,
+    Column("id", String(24), primary_key=True),
+    Column("class", ForeignKey("classes.id", ondelete="CASCADE"), nullable=False),
+    Column("learner", ForeignKey("learners.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("key", String(128), nullable=False),
+    Column("joined", Double, nullable=False),
+    Index("uq_members_learner", "class", "learner", unique=True),
+    Index("uq_members_key", "class", "key", unique=True),
+    Index("ix_members_learner", "learner"),
+)

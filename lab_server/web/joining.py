@@ -1,0 +1,99 @@
+"""Classes as learners have them: what one is, joining it by its code, leaving it, and what its instructor can see.
+
+Knows the store, and what is told at joining. Knows neither HTTP nor SQL, nor what instructors do (classes.py). Every method raises
+StoreFailed while the database can't be used.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lab_server.errors import Conflict, NotFound
+from lab_server.lessons.catalog import Catalog, Lesson
+from lab_server.store import classes, learners, members
+from lab_server.store.classes import ARCHIVED, CLOSED, PLANNED, Class
+from lab_server.store.engine import Store
+from lab_server.store.members import Member
+from lab_server.web.classes import fit, lessons_of
+
+# What those who run a class can see of a learner, and what not: told before one joins, and whenever one looks. It is the whole truth:
+# what lets them see more adds its sentence here.
+SEEN = (
+    "the name that you choose, and when you joined",
+    "how many steps, tasks, quiz questions and predictions you have done in each lesson of the class, also what you did before you joined",
+    "when you last did something in these lessons",
+)
+UNSEEN = (
+    "your terminal, what you type and what is printed",
+    "your answers, right or wrong",
+    "lessons that are not in the class, and what you do after you have left it",
+)
+_WHY_NOT = {
+    PLANNED: ("The class {title} is not open yet.", "Come back when it opens."),
+    CLOSED: ("The class {title} is closed.", "Its instructor can open it again."),
+    ARCHIVED: ("The class {title} is over.", "Its instructor can open it again."),
+}
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """A class, as whoever has its code sees it. `member` is the asking learner in it, or None; `free` is how many seats are left."""
+
+    it: Class
+    state: str
+    lessons: Sequence[Lesson]
+    free: int
+    member: Member | None
+
+
+class Joining:
+    """One for the whole server. `clock`: seconds since the epoch."""
+
+    def __init__(self, catalog: Catalog, store: Store, clock: Callable[[], float] = time.time) -> None:
+        self._catalog, self._store, self._clock = catalog, store, clock
+
+    async def look(self, learner: str, code: str) -> Invitation:
+        """Raises NotFound for a code that is no class's."""
+        async with self._store.read() as at:
+            found = await classes.by_code(at, code)
+            if found is None:
+                raise _unknown()
+            taken = (await members.counts(at, [found.id]))[found.id]
+            mine = await members.find(at, found.id, learner)
+        state, lessons = found.state(self._clock()), lessons_of(self._catalog, found)
+        return Invitation(found, state, lessons, max(0, found.seats - taken), mine)
+
+    async def join(self, learner: str, code: str, name: str) -> tuple[Member, Class, bool]:
+        """In one step, or under another name where one is in; and whether that was now.
+
+        Raises NotFound for a code that is no class's, Unfit for a name that can't be, Conflict for a class that isn't open, one that is
+        full, and a name that is taken.
+        """
+        now, name = self._clock(), fit(name)
+        async with self._store.write() as at:
+            await learners.touch(at, learner, now)
+            found = await classes.by_code(at, code, hold=True)
+            if found is None:
+                raise _unknown()
+            if why := _WHY_NOT.get(found.state(now)):
+                raise Conflict(why[0].format(title=f"‘{found.title}’"), why[1])
+            member, new = await members.join(at, found, learner, name, now)
+        return member, found, new
+
+    async def all(self, learner: str) -> list[tuple[Member, Class, str]]:
+        """Where the learner is in, with each class's state; the newest first."""
+        async with self._store.read() as at:
+            found = await members.of_learner(at, learner)
+        now = self._clock()
+        return [(member, one, one.state(now)) for member, one in found]
+
+    async def leave(self, learner: str, of: str) -> None:
+        """Raises NotFound. What was done stays the learner's."""
+        async with self._store.write() as at:
+            await members.leave(at, of, learner)
+
+
+def _unknown() -> NotFound:
+    return NotFound("No class has this code.", "It has nine digits. Ask your instructor to read it out again.")

@@ -1,0 +1,22 @@
+"""What axe-core finds wrong with a page, and whether it fits its window. Knows Playwright; axe itself comes with web/."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page
+
+from tests.browser.conftest import ROOT
+
+AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
+
+
+def check(page: Page) -> None:
+    """AssertionError naming each serious violation, or that the page scrolls sideways."""
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "the page scrolls sideways"
+    page.add_script_tag(content=AXE.read_text())
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    serious = [
+        f"{v['id']} ({v['impact']}): {v['help']}\n   {v['nodes'][0]['html'][:200]}"
+        for v in found["violations"]
+        if v["impact"] in ("serious", "critical")
+    ]
+    assert not serious, "\n".join(serious)

@@ -1,0 +1,139 @@
+/* The instructor's room: signing in, the list of classes, making one; a class's own page comes from room-class.ts.
+   Knows the calls of classes-api.ts. What is at `/room/` is told by the address: nothing, or a class's id. */
+
+import { ApiError } from "./api";
+import { behind, browser, ago, seatsWords, STATES, timesWords } from "./class-words";
+import { type Account, type ClassOut, rooms, type Signin } from "./classes-api";
+import { button, h, iconButton } from "./dom";
+import { openClassForm } from "./room-form";
+import { ClassPage } from "./room-class";
+import { chipOf, field, form, Line, submit, wordsOf } from "./room-parts";
+
+export function wake(place: HTMLElement): void {
+  void new Room(place).open();
+}
+
+class Room {
+  constructor(private readonly place: HTMLElement) {}
+
+  /** Whatever the address and the cookie lead to. */
+  async open(): Promise<void> {
+    let signin: Signin;
+    try {
+      signin = await rooms.signin();
+    } catch (error) {
+      this.failed(error);
+      return;
+    }
+    if (!signin.account) this.signIn(signin.possible);
+    else await this.enter(signin.account);
+  }
+
+  private failed(error: unknown): void {
+    const again = button("Try again", () => void this.open(), { class: "lab-button" });
+    this.place.replaceChildren(h("p", { class: "lab-room__line", "data-wrong": true, role: "status" }, wordsOf(error)), again);
+  }
+
+  private signIn(possible: boolean, why = ""): void {
+    const line = new Line();
+    const name = h("input", { type: "text", autocomplete: "username", autocapitalize: "none", spellcheck: "false", required: true, maxlength: "40" });
+    const password = h("input", { type: "password", autocomplete: "current-password", required: true, maxlength: "256" });
+    line.say(why, true);
+    const asked = form(
+      async () => {
+        const done = await line.attempt(() => rooms.signIn(name.value, password.value));
+        password.value = "";
+        if (done?.account) await this.enter(done.account);
+        else password.focus();
+      },
+      field("Name", name),
+      field("Password", password),
+      h("div", { class: "lab-room__row" }, submit("Sign in")),
+    );
+    const none = h("p", {}, "Nobody can sign in yet. Whoever runs the server makes the first account there: ", h("code", {}, "labs admin create NAME"));
+    const learners = h("p", { class: "lab-room__hint" }, "Learners need no account: ", h("a", { href: "/join/" }, "join with a class code"), ".");
+    this.place.replaceChildren(h("div", { class: "lab-room__card lab-room__signin" }, ...(possible ? [] : [none]), line.element, asked, learners));
+    if (possible) name.focus();
+  }
+
+  private async enter(account: Account): Promise<void> {
+    try {
+      const id = behind("room", location.pathname);
+      if (id) await new ClassPage(this.place, id, () => void this.open()).open();
+      else await this.list(account);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) this.signIn(true, error.words);
+      else if (error instanceof ApiError && error.status === 404) {
+        this.place.replaceChildren(h("p", {}, error.message), h("p", {}, h("a", { href: "/room/" }, "All classes")));
+      } else this.failed(error);
+    }
+  }
+
+  private async list(account: Account): Promise<void> {
+    const classes = await rooms.classes();
+    const make = button("New class…", () => void openClassForm(null, (made) => location.assign(`/room/${made.id}`)), { class: "lab-button lab-button--main" });
+    const current = classes.filter((of) => of.state !== "archived");
+    const over = classes.filter((of) => of.state === "archived");
+    const old = over.length ? [h("details", { class: "lab-room__archive" }, h("summary", {}, `Archived (${over.length})`), cards(over))] : [];
+    const none = h("p", { class: "lab-room__empty" }, "No class yet. Make one, and its learners join by a code or a link, without an account.");
+    this.place.replaceChildren(
+      h("div", { class: "lab-room__bar" }, h("span", {}, "Signed in as ", h("b", {}, account.name), account.admin ? " (admin)" : ""), button("Where I am signed in", () => openSignins(), { class: "lab-room__quiet" }), button("Sign out", () => void this.signOut(), { class: "lab-room__quiet" })),
+      h("div", { class: "lab-room__head" }, h("h2", {}, "Classes"), make),
+      current.length ? cards(current) : none,
+      ...old,
+    );
+  }
+
+  private async signOut(): Promise<void> {
+    await rooms.signOut().catch(() => {});
+    await this.open();
+  }
+}
+
+function cards(classes: ClassOut[]): HTMLElement {
+  return h(
+    "ul",
+    { class: "lab-room__cards" },
+    ...classes.map((of) => {
+      const times = timesWords(of, Date.now());
+      const facts = [seatsWords(of.learners, of.seats), times, of.role === "instructor" ? "" : `you are ${of.role}`].filter(Boolean);
+      return h("li", { "data-state": of.state }, h("a", { href: `/room/${of.id}` }, of.title), chipOf(of.state, STATES[of.state]), h("p", {}, facts.join(" · ")));
+    }),
+  );
+}
+
+/** The browsers in which this account is signed in, each to be ended. */
+function openSignins(): void {
+  const line = new Line();
+  const list = h("ul", { class: "lab-room__signins" });
+  const close = iconButton("close", "Close", () => dialog.close());
+  const dialog = h(
+    "dialog",
+    { class: "lab-dialog lab-room__dialog", "aria-labelledby": "lab-signins-title" },
+    h("div", { class: "lab-mine__head" }, h("h2", { id: "lab-signins-title" }, "Where you are signed in"), close),
+    h("p", {}, "A sign-in ends by itself after 12 hours without use, and after a week."),
+    list,
+    line.element,
+  );
+  const show = async (): Promise<void> => {
+    const there = await line.attempt(() => rooms.signins());
+    if (!there) return;
+    list.replaceChildren(
+      ...there.map((one) => {
+        const words = one.here ? "this browser" : `last used ${ago(one.seen, Date.now())}`;
+        const end = one.here ? "" : button("End", () => void finish(one.id), { class: "lab-button", "aria-label": `End the sign-in in ${browser(one.agent)}` });
+        return h("li", {}, h("span", {}, h("b", {}, browser(one.agent)), `, ${words}`), end);
+      }),
+    );
+  };
+  const finish = async (id: string): Promise<void> => {
+    if ((await line.attempt(async () => (await rooms.endSignin(id), true))) === null) return;
+    await show();
+    line.say("It is ended.");
+    close.focus();
+  };
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  void show();
+}
