@@ -18,6 +18,8 @@ SPARE_DISK = 512 * MIB  # bytes; a full disk must not stop those already inside
 SPARE_MEMORY = 256 * MIB  # bytes, for the next command of those already inside
 SPARE_PIDS = 512
 STALLED = 20.0  # % of the last ten seconds in which everything waited for memory (Documentation/accounting/psi.rst)
+SCARCE = 8  # stalls count while less than this part of the memory is free: the kernel's figure also has those of one sandbox
+# that is at its own limit, on a host with plenty left
 NEARLY = 2  # times the spare: nothing is made in advance below that
 
 
@@ -35,9 +37,10 @@ class Room:
             raise HostFull(f"This host has no room for another sandbox: {lack}.", MEANWHILE)
 
     def _lacks(self, times: int) -> Iterator[str]:
-        if (free := self._memory()) is not None and free < SPARE_MEMORY * times:
-            yield f"{free // MIB} MiB of memory are left"
-        if self._stalled() > STALLED / times:
+        memory = self._memory()
+        if memory is not None and memory < SPARE_MEMORY * times:
+            yield f"{memory // MIB} MiB of memory are left"
+        if memory is not None and memory < self._scarce() and self._stalled() > STALLED / times:
             yield "its memory is so scarce that everything waits for it"
         if (free := self._disk()) is not None and free < SPARE_DISK * times:
             yield f"{free // MIB} MiB of disk are left"
@@ -63,6 +66,10 @@ class Room:
             cache = sum(_line(self.cgroup / "memory.stat", f"{kind}_file") or 0 for kind in ("active", "inactive"))
             found.append(most - used + cache)
         return min(found, default=None)
+
+    def _scarce(self) -> int:
+        """Bytes of free memory below which a host is short of it."""
+        return max(NEARLY * SPARE_MEMORY, (_line(self.proc / "meminfo", "MemTotal:") or 0) * 1024 // SCARCE)
 
     def _stalled(self) -> float:
         try:
