@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -19,6 +20,8 @@ from lab_server.sandbox import commands, rpc
 OLDEST = (1, 8)
 PATIENCE = 60.0  # seconds for one call: emulated machines are slow
 OOM_SCORE_ADJ = 300  # where no memory is left, what runs in a sandbox is killed before web and the spawner
+# Not by the bundle's oomScoreAdj: `crun exec` leaves that be, so that PID 1 went first. choom(1) is in util-linux, on every Debian.
+_EXPENDABLE = ("choom", "-n", str(OOM_SCORE_ADJ), "--") if shutil.which("choom") else ()
 
 
 class Crun:
@@ -46,12 +49,15 @@ class Crun:
     def _command(self, *arguments: str) -> list[str]:
         return commands.crun(self._root, *arguments)
 
+    def _starting(self, *arguments: str) -> list[str]:
+        """The same for what starts processes in a sandbox: they inherit the score, which crun must have before it forks."""
+        return [*_EXPENDABLE, *self._command(*arguments)]
+
     def _call(self, *arguments: str) -> str:
         self._root.mkdir(parents=True, exist_ok=True)
         # Not a pipe: a detached container keeps the descriptor, and reading to its end would wait for the container's.
         with open(os.memfd_create("crun"), "w+b") as said:  # noqa: PTH123 -- a descriptor, no path
-            started = subprocess.Popen(self._command(*arguments), stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-            _expendable(started.pid)
+            started = subprocess.Popen(self._starting(*arguments), stdin=subprocess.DEVNULL, stdout=said, stderr=said)
             try:
                 code = started.wait(PATIENCE)
             except subprocess.TimeoutExpired:
@@ -125,23 +131,15 @@ class Crun:
         told = os.memfd_create("process.json")  # no file: a sandbox's tasks are looked at thousands of times
         try:
             os.write(told, json.dumps(process).encode())
-            started = subprocess.Popen(
-                self._command("exec", f"--process=/proc/self/fd/{told}", id),
+            return subprocess.Popen(
+                self._starting("exec", f"--process=/proc/self/fd/{told}", id),
                 stdin=fds[0],
                 stdout=fds[1],
                 stderr=fds[2],
                 pass_fds=(told,),
             )
-            _expendable(started.pid)
-            return started
         finally:
             os.close(told)
-
-
-def _expendable(pid: int) -> None:
-    """What this crun starts inherits it. Not by the bundle's oomScoreAdj: `crun exec` leaves that be, so that PID 1 went first."""
-    with contextlib.suppress(OSError):  # it has ended
-        Path(f"/proc/{pid}/oom_score_adj").write_text(str(OOM_SCORE_ADJ))
 
 
 def reap_strays() -> None:
