@@ -18,8 +18,8 @@ SPARE_DISK = 512 * MIB  # bytes; a full disk must not stop those already inside
 SPARE_MEMORY = 256 * MIB  # bytes, for the next command of those already inside
 SPARE_PIDS = 512
 STALLED = 20.0  # % of the last ten seconds in which everything waited for memory (Documentation/accounting/psi.rst)
-SCARCE = 8  # stalls count while less than this part of the memory is free: the kernel's figure also has those of one sandbox
-# that is at its own limit, on a host with plenty left
+# Stalls count while less than an eighth of the memory is free: the kernel's figure has those of a single sandbox at its own limit too.
+SCARCE = 8
 NEARLY = 2  # times the spare: nothing is made in advance below that
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import delete as delete_from
@@ -23,7 +23,7 @@ from lab_server.store.tables import classes, staff
 
 DIGITS, GROUP = 9, 3
 PLANNED, OPEN, CLOSED, ARCHIVED = STATES = ("planned", "open", "closed", "archived")
-CHANGES = {"title", "lessons", "seats", "opens", "closes", "closed", "archived", "code"}
+CHANGES = {"title", "lessons", "seats", "opens", "closes", "closed", "archived", "code", "limits"}
 _MISREAD = str.maketrans("OoQIilL", "0001111")
 _BETWEEN = set(" -\t\r\n.·–")
 
@@ -32,7 +32,8 @@ _BETWEEN = set(" -\t\r\n.·–")
 class Class:
     """`lessons`: ids, none for the whole course. Times are seconds since the epoch; None: there is no such time.
 
-    `closed`: by hand, whatever the times say. `version` counts changes, from 1.
+    `closed`: by hand, whatever the times say. `version` counts changes, from 1; of `room`, what applies to everybody in it now,
+    it counts none. `limits`: what its learners' sandboxes may.
     """
 
     id: str
@@ -46,6 +47,8 @@ class Class:
     archived: bool
     made: float
     version: int
+    room: Mapping[str, Any]
+    limits: Mapping[str, Any]
 
     def state(self, now: float) -> str:
         """One of STATES. Times go by the server's clock; what was done by hand stays, however the clock jumps."""
@@ -69,6 +72,8 @@ def _class(row: Any) -> Class:
         bool(row.archived),
         row.made,
         row.version,
+        row.room,
+        row.limits,
     )
 
 
@@ -101,7 +106,7 @@ async def make(
 ) -> Class:
     """A new class, with a code, and nobody in it."""
     code = await _new_code(connection)
-    made = Class(secrets.token_hex(6), title, lessons, code, seats, opens, closes, False, False, now, 1)
+    made = Class(secrets.token_hex(6), title, lessons, code, seats, opens, closes, False, False, now, 1, {}, {})
     await connection.execute(classes.insert().values(**vars(made) | {"lessons": list(lessons)}))
     return made
 
@@ -149,6 +154,14 @@ async def change(connection: AsyncConnection, id: str, version: int, changes: Ma
     raise Conflict(
         "Somebody else changed this class meanwhile: nothing was changed now.", "Look at it again, then repeat."
     )
+
+
+async def conduct(connection: AsyncConnection, id: str, changes: Mapping[str, Any]) -> Class:
+    """Change what applies to everybody in the class now, by key; None takes a key away. Who is last has their way. Raises NotFound."""
+    there = await get(connection, id, hold=True)
+    room = {key: value for key, value in (dict(there.room) | dict(changes)).items() if value is not None}
+    await connection.execute(update(classes).where(classes.c.id == id).values(room=room))
+    return replace(there, room=room)
 
 
 async def new_code(connection: AsyncConnection, id: str, version: int) -> Class:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
@@ -25,13 +25,17 @@ _class = members.c["class"]
 
 @dataclass(frozen=True)
 class Member:
-    """`of` is the class's id; `joined` is seconds since the epoch."""
+    """`of` is the class's id. Times are seconds since the epoch: `hand` is since when it is raised, with a `question`, or None;
+    `consented` is since when the learner agrees to being recorded, or None."""
 
     id: str
     of: str
     learner: str
     name: str
     joined: float
+    hand: float | None = None
+    question: str = ""
+    consented: float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class Stamp:
 
 
 def _member(row: Any) -> Member:
-    return Member(row.id, row._mapping["class"], row.learner, row.name, row.joined)
+    of = row._mapping["class"]
+    return Member(row.id, of, row.learner, row.name, row.joined, row.hand, row.question, row.consented)
 
 
 async def join(connection: AsyncConnection, of: Class, learner: str, name: str, now: float) -> tuple[Member, bool]:
@@ -72,7 +77,7 @@ async def join(connection: AsyncConnection, of: Class, learner: str, name: str, 
         )
     if there:
         await connection.execute(update(members).where(members.c.id == there.id).values(name=name, key=key))
-        return Member(there.id, of.id, learner, name, there.joined), False
+        return replace(there, name=name), False
     if (await counts(connection, [of.id]))[of.id] >= of.seats:
         raise Conflict(f"Every seat of this class is taken ({of.seats}).", "Its instructor can add some.")
     made = Member(secrets.token_hex(6), of.id, learner, name, now)
@@ -103,6 +108,22 @@ async def of_class(connection: AsyncConnection, of: str) -> list[Member]:
     return [_member(row) for row in await connection.execute(query)]
 
 
+async def get(connection: AsyncConnection, of: str, id: str) -> Member:
+    """By the member's id. Raises NotFound, also for another class's."""
+    found = await _find(connection, _class == of, members.c.id == id)
+    if found is None:
+        raise _unknown()
+    return found
+
+
+async def change(connection: AsyncConnection, of: str, learner: str, changes: Mapping[str, Any]) -> None:
+    """Change hand, question or consented of a learner in a class. Raises NotFound where they are not in it."""
+    assert set(changes) <= {"hand", "question", "consented"}, changes
+    changed = update(members).where(members.c.learner == learner, _class == of).values(**changes)
+    if not (await connection.execute(changed)).rowcount:
+        raise NotFound("You are not in this class.", "You may have left it already.")
+
+
 async def of_learner(connection: AsyncConnection, learner: str) -> list[tuple[Member, Class]]:
     """Where the learner is in, the newest first."""
     query = select(members).where(members.c.learner == learner).order_by(members.c.joined.desc(), members.c.id)
@@ -120,7 +141,11 @@ async def remove(connection: AsyncConnection, of: str, member: str) -> None:
     """Raises NotFound, also for another class's. The learner's progress stays theirs."""
     gone = await connection.execute(delete(members).where(members.c.id == member, _class == of))
     if not gone.rowcount:
-        raise NotFound("There is no such learner in this class.", "They may have left.")
+        raise _unknown()
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no such learner in this class.", "They may have left.")
 
 
 async def leave(connection: AsyncConnection, of: str, learner: str) -> None:

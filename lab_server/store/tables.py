@@ -92,7 +92,8 @@ signins = Table(
     Index("ix_signins_account", "account"),
 )
 
-# `lessons`: ids, none for the whole course. `opens`, `closes`: null for no such time. `closed`: by hand.
+# `lessons`: ids, none for the whole course. `opens`, `closes`: null for no such time. `closed`: by hand. `room`: what applies to
+# everybody in it now (conduct.py); `limits`: what its learners' sandboxes may.
 classes = Table(
     "classes",
     metadata,
@@ -107,6 +108,8 @@ classes = Table(
     Column("archived", Boolean, nullable=False),
     Column("made", Double, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("room", JSON, nullable=False, server_default="{}"),
+    Column("limits", JSON, nullable=False, server_default="{}"),
     Index("uq_classes_code", "code", unique=True),
 )
 
@@ -121,7 +124,8 @@ staff = Table(
     Index("ix_staff_account", "account"),
 )
 
-# Who learns in a class. `id` is how instructors name a member: a learner's own id is told to nobody.
+# Who learns in a class. `id` is how instructors name a member: a learner's own id is told to nobody. `hand`: raised since;
+# `consented`: to being recorded, since.
 members = Table(
     "members",
     metadata,
@@ -131,7 +135,41 @@ members = Table(
     Column("name", String(64), nullable=False),
     Column("key", String(128), nullable=False),
     Column("joined", Double, nullable=False),
+    Column("hand", Double),
+    Column("question", String(300), nullable=False, server_default=""),
+    Column("consented", Double),
     Index("uq_members_learner", "class", "learner", unique=True),
     Index("uq_members_key", "class", "key", unique=True),
     Index("ix_members_learner", "learner"),
+)
+
+# What those who run classes did to others: added to, never changed. It names what it is about, and outlives it.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Double, nullable=False),
+    Column("class", String(24), nullable=False),
+    Column("title", String(160), nullable=False),
+    Column("account", String(24), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("act", String(32), nullable=False),
+    Column("member", String(24), nullable=False),
+    Column("detail", JSON, nullable=False),
+    Index("ix_audit_class", "class"),
+)
+
+# A terminal's recorded output; the bytes are in a file of its id.
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("id", String(24), primary_key=True),
+    Column("class", ForeignKey("classes.id", ondelete="CASCADE"), nullable=False),
+    Column("member", ForeignKey("members.id", ondelete="CASCADE"), nullable=False),
+    Column("session", String(16), nullable=False),
+    Column("begun", Double, nullable=False),
+    Column("ended", Double),
+    Column("bytes", Integer, nullable=False),
+    Index("ix_recordings_class", "class"),
+    Index("ix_recordings_member", "member"),
 )

@@ -30,6 +30,7 @@ from lab_server.web.api import (
     memberships,
     metrics,
     progress,
+    room,
     sandboxes,
     signin,
     site,
@@ -47,6 +48,7 @@ from lab_server.web.joining import Joining
 from lab_server.web.keeper import Keeper
 from lab_server.web.progress import Progress
 from lab_server.web.requests import Requests
+from lab_server.web.room import Rooms
 from lab_server.web.service import Service
 from lab_server.web.sessions import Leases
 from lab_server.web.signin import SignIns, wrong_passwords
@@ -77,6 +79,8 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
         hub = Hub(service)
         leases = Leases(service, hub, catalog, Terms(**settings.terms), clock)
         keeper = Keeper(leases, service, hub, catalog, store)
+        classes_, joining, rooms = Classes(catalog, store), Joining(catalog, store), Rooms(store, clock)
+        classes_.changed = joining.changed = rooms.changed
         app.state.parts = Parts(
             catalog,
             service,
@@ -87,8 +91,9 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
             Progress(catalog, store),
             Checks(service),
             SignIns(store, settings.port, *wrong_passwords()),
-            Classes(catalog, store),
-            Joining(catalog, store),
+            classes_,
+            joining,
+            rooms,
             seen,
             Meter(client),
         )
@@ -97,6 +102,7 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
             yield
         finally:
             hub.close()
+            await rooms.close()
             await keeper.close()
             await leases.close()
             service.close()
@@ -126,6 +132,7 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
         signin,
         classes,
         memberships,
+        room,
     ):
         app.include_router(part.router)
     app.router.routes.append(_Rest("/", app=Site(settings.site)))

@@ -55,11 +55,17 @@ def lessons_of(catalog: Catalog, of: Class) -> list[Lesson]:
 
 
 class Classes:
-    """One for the whole server. `clock`: seconds since the epoch."""
+    """One for the whole server. `clock`: seconds since the epoch. `changed` is told the id of a class that, or whose learners, did."""
 
     def __init__(self, catalog: Catalog, store: Store, clock: Callable[[], float] = time.time) -> None:
         self._catalog, self._store, self._clock = catalog, store, clock
         self._standings = Standings(catalog)
+        self.changed: Callable[[str], None] = lambda id: None
+
+    async def allowed(self, who: Account, id: str, *, change: bool = False) -> tuple[Class, str]:
+        """The class, and the account's role in it; for what is done in its room. `change`: an assistant may not."""
+        async with self._store.read() as at:
+            return await _allowed(at, who, id, change=change)
 
     # --- classes ---
 
@@ -100,7 +106,9 @@ class Classes:
             changes |= _become(one, state, self._clock())
             _check_times(changes.get("opens", one.opens), changes.get("closes", one.closes))
             changed = await classes.change(at, id, version, changes)
-            return (await self._held(at, [(changed, role)]))[0]
+            held = (await self._held(at, [(changed, role)]))[0]
+        self.changed(id)
+        return held
 
     async def new_code(self, who: Account, id: str, version: int) -> Held:
         """Another code: the earlier one, its link and its picture lead nowhere from here on. Raises Conflict."""
@@ -114,6 +122,7 @@ class Classes:
         async with self._store.write() as at:
             await _allowed(at, who, id, change=True)
             await classes.delete(at, id)
+        self.changed(id)
 
     # --- who is in one ---
 
@@ -130,6 +139,7 @@ class Classes:
         async with self._store.write() as at:
             await _allowed(at, who, id, change=True)
             await members.remove(at, id, member)
+        self.changed(id)
 
     async def put_staff(self, who: Account, id: str, name: str, role: Role) -> Held:
         """Give the account of that name a role. Raises Conflict where no instructor would be left."""

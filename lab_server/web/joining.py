@@ -49,10 +49,11 @@ class Invitation:
 
 
 class Joining:
-    """One for the whole server. `clock`: seconds since the epoch."""
+    """One for the whole server. `clock`: seconds since the epoch. `changed` is told the id of a class that somebody joined or left."""
 
     def __init__(self, catalog: Catalog, store: Store, clock: Callable[[], float] = time.time) -> None:
         self._catalog, self._store, self._clock = catalog, store, clock
+        self.changed: Callable[[str], None] = lambda id: None
 
     async def look(self, learner: str, code: str) -> Invitation:
         """Raises NotFound for a code that is no class's."""
@@ -80,6 +81,7 @@ class Joining:
             if why := _WHY_NOT.get(found.state(now)):
                 raise Conflict(why[0].format(title=f"‘{found.title}’"), why[1])
             member, new = await members.join(at, found, learner, name, now)
+        self.changed(found.id)
         return member, found, new
 
     async def all(self, learner: str) -> list[tuple[Member, Class, str]]:
@@ -93,6 +95,7 @@ class Joining:
         """Raises NotFound. What was done stays the learner's."""
         async with self._store.write() as at:
             await members.leave(at, of, learner)
+        self.changed(of)
 
 
 def _unknown() -> NotFound:

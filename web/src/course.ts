@@ -12,6 +12,7 @@ import { ProgressStore } from "./progress";
 import { Quizzes } from "./quiz";
 import { Recorder } from "./record";
 import { over, SandboxWatch } from "./sandbox";
+import type { RoomChannel } from "./room-channel";
 import { recall } from "./store";
 import { Strip } from "./strip";
 import { Tasks } from "./tasks";
@@ -32,6 +33,8 @@ const overview = new Overview(progress);
 const strip = new Strip(progress, () => void openMine(), () => void openClasses());
 let loading: Promise<Dock> | null = null;
 let dock: Dock | null = null;
+let channel: RoomChannel | null = null;
+let place: (() => void) | null = null; // looks where on the page the learner is
 
 const blocksOfPage = (): HTMLElement[] => [...document.querySelectorAll<HTMLElement>(".lab-block")];
 
@@ -49,6 +52,7 @@ const hooks = {
     offerLauncher();
     launcher.focus();
   },
+  ended: (exit: number | null) => channel?.did(exit !== null && exit !== 0),
   activity: (session: string, what: "output" | "ended", taken: boolean) => tasks.terminal(session, what, taken),
 };
 
@@ -121,6 +125,29 @@ progress.subscribe(() => {
   mine.hidden = progress.value === null;
 });
 
+/** Who is in a class has a channel into its room; nobody else loads it. */
+let inClasses = "";
+progress.subscribe(() => {
+  const now = JSON.stringify((progress.value?.classes ?? []).map((of) => of.id));
+  if (progress.value === null || now === (inClasses || "[]")) return;
+  inClasses = now;
+  Promise.all([import("./room-channel"), import("./class-bar"), import("./whereabouts")])
+    .then(([channels, bar, whereabouts]) => {
+      if (channel === null) {
+        const made = new channels.RoomChannel();
+        channel = made;
+        new bar.ClassBar(made);
+        place = whereabouts.watchPlace((lesson, part) => made.at(lesson, part));
+        document.addEventListener("lab:hint", () => made.hinted());
+      }
+      if (now === "[]") channel.stop();
+      else channel.start();
+    })
+    .catch(() => {
+      inClasses = ""; // a chunk that didn't come may come next time
+    });
+});
+
 function wake(): void {
   const search = document.querySelector(".md-header__inner > [for='__search'], .md-header__inner > .md-search");
   if (search && !mine.isConnected) search.before(mine);
@@ -133,6 +160,7 @@ function wake(): void {
   dock?.offer();
   offerLauncher();
   wakeRoom();
+  place?.();
 }
 
 /** After a reload the terminals come back as they were, if there still is a sandbox; else why there is none. */

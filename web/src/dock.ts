@@ -21,6 +21,7 @@ export interface DockHooks {
   hidden(): void;
   /** A terminal printed, or a command ended in it; `taken` while a program has it. */
   activity(session: string, what: "output" | "ended", taken: boolean): void;
+  ended(exit: number | null): void;
 }
 
 const WIDE = "(min-width: 60em)";
@@ -138,7 +139,7 @@ export class Dock {
     if (panel) return panel;
     const activity = (what: "output" | "ended", taken: boolean): void => this.hooks.activity(name, what, taken);
     const leave = (): void => this.tabs.focus(name);
-    panel = new Panel(name, this.watch, this.hooks.lesson, leave, this.layout.reader, activity, (notice) => this.countdown.told(notice));
+    panel = new Panel(name, this.watch, this.hooks.lesson, leave, this.layout.reader, activity, this.hooks.ended, (notice) => this.countdown.told(notice));
     this.panels.set(name, panel);
     this.tabs.add(name);
     this.body.append(panel.element);

@@ -4,19 +4,12 @@ import { rooms } from "./classes-api";
 import { day } from "./codes";
 import { confirmDialog } from "./dialog";
 import { button, h, iconButton } from "./dom";
-import { chipOf, Line, privacy } from "./room-parts";
+import { chipOf, Line, privacy, roomStyle } from "./room-parts";
 import { STATES } from "./class-words";
-
-/** The look of what the pages of classes share: beside this script. */
-function style(): void {
-  const href = new URL("room.css", import.meta.url).href;
-  const there = [...document.querySelectorAll<HTMLLinkElement>("link[rel=stylesheet]")].some((link) => link.href === href);
-  if (!there) document.head.append(h("link", { rel: "stylesheet", href }));
-}
 
 /** `changed` is called when the learner has left one. */
 export function openClasses(changed: () => void): void {
-  style();
+  roomStyle();
   const line = new Line();
   const body = h("div", {}, h("p", {}, "…"));
   const close = iconButton("close", "Close", () => dialog.close());

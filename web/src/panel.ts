@@ -43,6 +43,7 @@ export class Panel {
     leave: () => void,
     reader: boolean,
     activity: SessionEvents["activity"] & {},
+    ended: SessionEvents["ended"] & {},
     lease: SessionEvents["lease"] & {},
   ) {
     this.screen = new XtermScreen(
@@ -63,6 +64,7 @@ export class Panel {
       note: (text) => this.note(text),
       foreign: (on) => this.foreign(on),
       activity,
+      ended,
       lease,
     });
     this.finder = new FindBar(this.screen);

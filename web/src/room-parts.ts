@@ -5,6 +5,13 @@ import { ApiError } from "./api";
 import type { Privacy } from "./classes-api";
 import { h } from "./dom";
 
+/** The look of what the pages of classes share: beside this script. */
+export function roomStyle(): void {
+  const href = new URL("room.css", import.meta.url).href;
+  const there = [...document.querySelectorAll<HTMLLinkElement>("link[rel=stylesheet]")].some((link) => link.href === href);
+  if (!there) document.head.append(h("link", { rel: "stylesheet", href }));
+}
+
 /** The words of whatever went wrong. */
 export const wordsOf = (error: unknown): string => (error instanceof ApiError ? error.words : "That did not work. Try again.");
 

@@ -31,6 +31,8 @@ export interface SessionEvents {
   foreign?(on: boolean): void;
   /** New output is on the screen; `ended`: a command's end is in it, `taken`: a program has the terminal. */
   activity?(what: "output" | "ended", taken: boolean): void;
+  /** A command ended with this status, the learner's own or a step's. */
+  ended?(exit: number | null): void;
   /** When the sandbox ends. */
   lease?(notice: LeaseNotice): void;
 }
@@ -229,7 +231,10 @@ export class Session {
       for (const mark of this.scanner.push(bytes, at)) {
         ended ||= mark.kind === "D";
         if (mark.kind === "C") this.from = this.to = mark.at;
-        else if (mark.kind === "D") this.to = mark.at;
+        else if (mark.kind === "D") {
+          this.to = mark.at;
+          if (!old) this.events.ended?.(mark.exit);
+        }
         this.shell.mark(mark, old);
       }
       this.connection.shown(end);

@@ -106,6 +106,7 @@ export class Tasks {
   private hint(card: Card): Promise<void> {
     return this.withSandbox(card, "looking at your sandbox…", async (id) => {
       const { hint } = await api.hint(id, card.lesson, card.name);
+      document.dispatchEvent(new CustomEvent("lab:hint"));
       card.hinted(hint);
     });
   }

@@ -23,6 +23,7 @@ from lab_server.web.hub import Hub
 from lab_server.web.joining import Joining
 from lab_server.web.keeper import Keeper
 from lab_server.web.progress import Progress
+from lab_server.web.room import Rooms
 from lab_server.web.service import Service
 from lab_server.web.sessions import Lease, Leases
 from lab_server.web.signin import SignedIn, SignIns
@@ -56,6 +57,7 @@ class Parts:
     signins: SignIns
     classes: Classes
     joining: Joining
+    rooms: Rooms
     seen: Seen
     meter: Meter
     writes: Throttle = field(default_factory=_writes)  # of progress
