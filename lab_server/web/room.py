@@ -74,10 +74,12 @@ class Room:
 
 
 Teller = Callable[[Room, Member], Mapping[str, object]]
+StaffTeller = Callable[[Room], Mapping[str, object]]
 
 
 class Rooms:
-    """`tellers` add to what a learner's pages are told of the room."""
+    """`tellers` add to what a learner's pages are told of the room, `tile_tellers` to what those who run the class are told of each
+    learner, `staff_tellers` to what they are told of the room."""
 
     def __init__(self, store: Store, clock: Clock | None = None) -> None:
         self._store, self.clock = store, clock or Clock()
@@ -85,6 +87,8 @@ class Rooms:
         self._reading: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.tellers: list[Teller] = []
+        self.tile_tellers: list[Teller] = []
+        self.staff_tellers: list[StaffTeller] = []
 
     # --- who is here ---
 

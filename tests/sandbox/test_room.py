@@ -46,8 +46,14 @@ def test_a_host_with_room(host: Path) -> None:
     ("files", "words"),
     [
         ({"meminfo": f"MemAvailable: {255 << 10} kB\n"}, "255 MiB of memory"),
-        ({"pressure/memory": STALLED, "meminfo": f"MemTotal: {24 << 20} kB\nMemAvailable: {2 << 20} kB\n"}, "waits for it"),
-        ({"pressure/memory": STALLED, "meminfo": f"MemTotal: {1 << 20} kB\nMemAvailable: {500 << 10} kB\n"}, "waits for it"),
+        (
+            {"pressure/memory": STALLED, "meminfo": f"MemTotal: {24 << 20} kB\nMemAvailable: {2 << 20} kB\n"},
+            "waits for it",
+        ),
+        (
+            {"pressure/memory": STALLED, "meminfo": f"MemTotal: {1 << 20} kB\nMemAvailable: {500 << 10} kB\n"},
+            "waits for it",
+        ),
         ({"loadavg": "0 0 0 3/32600 99\n"}, "168 processes"),
         ({"cgroup/pids.max": "500\n"}, "493 processes"),
         (

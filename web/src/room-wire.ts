@@ -1,0 +1,34 @@
+/* What the instructor's room is told on the channel of a class (`/api/classes/<id>/wall`), as docs/develop/protocol.md has it.
+   Shapes only. What is optional comes from a part of the server that may have nothing to say. */
+
+import type { State } from "./classes-api";
+
+/** A learner, as the wall has them. Only those that changed are sent. */
+export interface Tile {
+  id: string; // in this class
+  name: string;
+  online: boolean; // has a page open
+  lesson: string; // an id, or ""
+  step: string; // "block/2", a task's or question's name, or ""
+  tasks: [done: number, all: number]; // of the class's lessons
+  active: number | null; // seconds since the epoch of the last sign of life
+  stuck: string; // why they may be, in a few words, or ""
+  sandbox: "" | "starting" | "ready" | "failed" | "ended";
+  sessions: string[]; // terminals that are open
+  hand?: { since: number; question: string } | null;
+  watchers?: string[]; // names of those who look at a terminal of theirs now
+  typing?: { by: string; state: "asked" | "granted" } | null;
+  consented?: boolean; // to being recorded
+}
+
+/** What holds for the whole class. */
+export interface RoomState {
+  title: string;
+  state: State;
+  learners: number;
+  message?: { text: string; by: string; at: number } | null;
+  here?: { lesson: string; step: string; title: string; url: string; by: string } | null;
+  paused?: { by: string } | null;
+  closes_in?: number | null;
+  present?: { by: string; sandbox: string; session: string } | null;
+}
