@@ -52,8 +52,19 @@ def command(pid: int) -> str:
 
 
 def children(pids: Iterable[int]) -> int:
-    """How many processes these have started that are still there, ended ones that nobody waited for among them."""
-    return sum(len(file.read_text().split()) for pid in pids for file in Path(f"/proc/{pid}/task").glob("*/children"))
+    """How many processes these have started that still run; one that has ended, and that nobody waited for, doesn't."""
+    found = 0
+    for pid in pids:
+        for file in Path(f"/proc/{pid}/task").glob("*/children"):
+            found += sum(_runs(int(child)) for child in file.read_text().split())
+    return found
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def in_cgroup(name: str) -> list[int]:
