@@ -107,7 +107,8 @@ class Sandbox(Protocol):
         `asker`: a socket; when its other end closes, nobody waits for the command any more and it is killed.
         """
 
-    def alive(self) -> bool: ...
+    def alive(self) -> bool:
+        """Whether its PID 1 is there. Cheap where the driver isn't a WatchingDriver: it is asked of each every few seconds."""
 
     def destroy(self) -> None:
         """End every process and remove every file, mount, cgroup and id range of it. May be called twice."""
@@ -176,6 +177,15 @@ class Rebindable(Protocol):
 
     def bind(self, sandbox: Sandbox, id: str, labels: Mapping[str, str]) -> None:
         """From here on a survivor of it has this id and these labels. Once a sandbox. Raises OSError, and is not bound then."""
+
+
+# --- which ended by themselves, where that is one question for all ---
+
+
+@runtime_checkable
+class WatchingDriver(Protocol):
+    def ended(self, ids: Sequence[str]) -> list[str]:
+        """Those of these sandboxes that are no longer alive. Raises LabError when it can't be told."""
 
 
 # --- what is used ---

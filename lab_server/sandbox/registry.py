@@ -23,6 +23,7 @@ from lab_server.sandbox.contract import (
     Sandbox,
     SandboxSpec,
     Survivor,
+    WatchingDriver,
 )
 from lab_server.sandbox.pool import Pool
 from lab_server.sandbox.room import NEARLY, Room
@@ -90,6 +91,26 @@ class Registry:
         with self._lock:
             entries = dict(self._entries)
         return [entry.public(id) for id, entry in entries.items()]
+
+    def gone(self, ids: Iterable[str]) -> set[str]:
+        """Those that were ready and have ended by themselves; one that is being ended has not."""
+        there = {id: entry for id in ids if (entry := self._entries.get(id)) and entry.state == "ready"}
+        boxes = {entry.sandbox.id: entry.sandbox for entry in there.values() if entry.sandbox}
+        try:
+            if isinstance(self._driver, WatchingDriver):
+                ended = set(self._driver.ended(list(boxes)))
+            else:
+                ended = {name for name, box in boxes.items() if not box.alive()}
+        except Exception:  # what can't be told is not gone
+            return set()
+        return {
+            id
+            for id, entry in there.items()
+            if entry.sandbox
+            and entry.sandbox.id in ended
+            and not entry.lock.locked()
+            and self._entries.get(id) is entry
+        }
 
     def get(self, id: str) -> tuple[Sandbox, Terminals]:
         """Raises NotFound for one that is not there, or not there yet."""

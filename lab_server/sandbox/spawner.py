@@ -199,7 +199,13 @@ class Spawner:
         return found | self._sandboxes.fullness(), ()
 
     def _list(self, after: str) -> Reply:
-        return rpc.page(self._sandboxes.all(), after), ()
+        """One that ended by itself stays in the list as `gone`, until it is destroyed."""
+        reply = rpc.page(self._sandboxes.all(), after)
+        gone = self._sandboxes.gone(entry["sandbox"] for entry in reply["sandboxes"])
+        for entry in reply["sandboxes"]:
+            if entry["sandbox"] in gone:
+                entry["state"] = "gone"
+        return reply, ()
 
     def _create(self, sandbox: str, template: str, labels: dict[str, str]) -> Reply:
         self._check_ready()

@@ -32,6 +32,7 @@ STOOD_STILL = 30.0  # seconds between two ticks that mean: this process, or its 
 STAGES = (60.0, 10.0)  # seconds before an end at which viewers are told once more
 FAILED_FOR = 3600.0  # seconds that a start which failed is remembered
 GONE = "The sandbox is gone: the part of the server that keeps it was restarted."
+ENDED = "The sandbox ended by itself: its first process is gone."
 AGAIN = "Reset it to get a new one."
 
 
@@ -93,8 +94,8 @@ class Keeper:
             match action:
                 case Adopt(found):
                     self._take_up(found)
-                case Lose(id):
-                    self.lost(id, GONE)
+                case Lose(id, seen):
+                    self.lost(id, ENDED if seen else GONE)
                 case Destroy(id, over):
                     self.discard(id, unclaimed=not over)
         if not self._leases.known.is_set():

@@ -2,7 +2,8 @@
 
 Knows ids, labels, and when something was seen to be amiss. Doesn't ask, end or write anything. Two rules are all of it:
 what can't be seen is unknown, not gone; and what nobody knows is destroyed. Both only after two looks and a grace, since a
-look may fall between two steps of a start or an end. A look that failed is none: say `unknown`.
+look may fall between two steps of a start or an end. What the spawner itself calls gone is: its processes have ended.
+A look that failed is none: say `unknown`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 LOOKS = 2  # how often something must have been seen
 LOST_AFTER = 5.0  # seconds from the first look in which a sandbox was missing
 UNCLAIMED_AFTER = 30.0  # seconds from the first look in which a sandbox was nobody's
-STATES = {"starting", "ready", "failed"}  # of sandboxes that were asked for; others are the spawner's own affair
+GONE = "gone"  # it was ready, and ended by itself
+STATES = {"starting", "ready", "failed", GONE}  # of sandboxes that were asked for; others are the spawner's own affair
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,10 @@ class Adopt:
 
 @dataclass(frozen=True)
 class Lose:
-    """A lease whose sandbox is gone."""
+    """A lease whose sandbox is gone: it is nowhere, or was `seen` to have ended."""
 
     id: str
+    seen: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,11 @@ class Reconciler:
             adopted = _newest(found.values(), {lease.owner for lease in leases if lease.live})
             actions += [Adopt(one) for one in adopted]
             live |= {one.id for one in adopted}
+        actions += [
+            Lose(lease.id, seen=True)
+            for lease in leases
+            if lease.ready and lease.live and lease.id in found and found[lease.id].state == GONE
+        ]
         amiss = [("lost", lease.id) for lease in leases if lease.ready and lease.live and lease.id not in found]
         amiss += [("unclaimed", one.id) for one in found.values() if one.ours and one.id not in live]
         self._amiss = {key: self._seen(key, now) for key in amiss}
@@ -120,7 +128,7 @@ def _newest(there: Iterable[Found], owners: set[str]) -> list[Found]:
     """One sandbox an owner who has no lease: the one made last."""
     newest: dict[str, tuple[float, Found]] = {}
     for one in there:
-        if not one.ours or one.state == "failed" or (claim := one.claimant) is None:
+        if not one.ours or one.state in ("failed", GONE) or (claim := one.claimant) is None:
             continue
         owner, _, since = claim
         if owner not in owners and (owner not in newest or newest[owner][0] < since):

@@ -1,11 +1,16 @@
 """A sandbox's life: made, listed, ended; what happens twice, at once, or wrongly."""
 
+import os
+import re
 import secrets
+import signal
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from lab_server.errors import Conflict, NotFound
+from tests.shell import eventually
 
 
 def test_the_spawner_says_what_it_is(spawner):
@@ -65,3 +70,31 @@ def test_the_same_one_asked_for_at_once_is_made_once(spawner):
         list(pool.map(lambda _: spawner.client.create(id, "default", {"owner": "test"}), range(4)))
     assert [s["sandbox"] for s in spawner.client.list()].count(id) == 1
     spawner.client.destroy(id)
+
+
+@pytest.mark.real
+def test_one_whose_first_process_was_killed_is_gone(spawner, sandbox):
+    if spawner.driver == "vm":
+        pytest.skip("vm: its processes are another machine's; the crun driver in there is tried by itself")
+    spawner.run(sandbox, "touch", f"/run/{sandbox}")
+    with spawner.shell(sandbox) as shell:
+        shell.ask("true")
+        [first] = [pid for pid in _first_processes() if Path(f"/proc/{pid}/root/run/{sandbox}").exists()]
+        os.kill(first, signal.SIGKILL)
+        shell.end()
+        eventually(lambda: not spawner.client.status(sandbox, "host")["alive"])
+        assert spawner.client.status(sandbox, "host")["reason"] == "The sandbox ended."
+    (state,) = [s["state"] for s in spawner.client.list() if s["sandbox"] == sandbox]
+    assert state == "gone", "and waits to be destroyed"
+
+
+def _first_processes() -> list[int]:
+    """Of every pid namespace that is seen from here."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            if re.search(r"^NSpid:(\t\d+)+\t1$", status.read_text(), re.M):
+                found.append(int(status.parent.name))
+        except OSError:
+            continue  # it ended meanwhile
+    return found

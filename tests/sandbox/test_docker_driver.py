@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -268,6 +269,39 @@ def test_a_container_that_is_killed_is_told(spawner, engine):
     spawner.client.destroy(ID)
     os.close(opened.fd)
     os.close(opened.ring)
+
+
+@needs_machine
+def test_a_sandbox_whose_first_process_is_killed_takes_its_agent_along_and_is_told(spawner, engine):
+    """Nobody asks anything of the agent: it notices by itself, and the container ends."""
+    spawner.client.create(ID, "default", {})
+    opened = spawner.client.open(ID, "host", 80, 24)
+    assert spawner.client.list()[0]["state"] == "ready"
+    [container] = engine.containers.values()
+    [agent] = children(container["process"].pid)
+    os.kill(first_process(agent), signal.SIGKILL)
+    eventually(lambda: not spawner.client.status(ID, "host")["alive"])
+    assert spawner.client.status(ID, "host")["reason"] == "The sandbox ended.", "also before the agent is gone"
+    assert spawner.client.list()[0]["state"] == "gone"
+    assert container["process"].wait(30) == 0, "the agent's end is an orderly one"
+    with pytest.raises(SandboxFailed):
+        spawner.client.open(ID, "other", 80, 24)
+    spawner.client.destroy(ID)
+    assert engine.containers == {} and spawner.client.list() == []
+    os.close(opened.fd)
+    os.close(opened.ring)
+
+
+def children(pid: int) -> list[int]:
+    found = [entry.read_text().split() for entry in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(child) for listed in found for child in listed]
+
+
+def first_process(agent: int) -> int:
+    """The child of an agent that is the first of a pid namespace below the agent's own."""
+    status = {child: Path(f"/proc/{child}/status").read_text() for child in children(agent)}
+    [found] = [pid for pid, text in status.items() if re.search(r"^NSpid:(\t\d+){2,}\t1$", text, re.M)]
+    return found
 
 
 @needs_machine

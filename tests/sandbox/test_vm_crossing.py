@@ -69,6 +69,16 @@ def box(crossing):
     sandbox.destroy()
 
 
+def test_one_that_ended_in_the_guest_is_told_and_all_are_gone_with_the_guest(crossing, box, monkeypatch):
+    assert crossing.ended([ID, "elsewhere"]) == [] and box.alive()
+    told = {"sandboxes": [{"sandbox": ID, "state": "gone"}], "more": ""}
+    monkeypatch.setattr(crossing, "ask", lambda verb, **fields: told if verb == "list" else {})
+    assert crossing.ended([ID, "elsewhere"]) == [ID] and not box.alive()
+    monkeypatch.setattr(LivingGuest, "alive", lambda self: False)
+    assert crossing.ended([ID, "elsewhere"]) == [ID, "elsewhere"]
+    monkeypatch.undo()
+
+
 def test_one_that_is_nobodys_crosses_though_callers_may_not_say_so(crossing):
     warm = crossing.create("warm0123456789ab", SandboxSpec(), UNBOUND)
     assert warm.alive() and warm.labels == UNBOUND

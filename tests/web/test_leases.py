@@ -475,6 +475,17 @@ def test_a_sandbox_that_ends_under_a_terminal_is_told_at_once(bench: Bench, lear
     eventually(lambda: bench.server.spawner._sandboxes.all() == [], "what is left of it is cleared away")
 
 
+def test_a_sandbox_that_ends_with_no_terminal_open_is_told_after_one_look(bench: Bench, learner: Learner) -> None:
+    id = learner.start()
+    bench.server.driver.sandboxes[id].gone = True
+    bench.look()
+    told = state(learner, id)
+    assert told["state"] == "failed" and told["detail"].startswith("The sandbox ended by itself")
+    eventually(lambda: bench.server.spawner._sandboxes.all() == [], "what is left of it is cleared away")
+    assert learner.http.post(f"/api/sandboxes/{id}/reset").status_code == 200
+    learner.wait(id)
+
+
 def test_a_sandbox_that_is_destroyed_under_a_terminal_is_told_at_once(bench: Bench, learner: Learner) -> None:
     id = learner.start()
     with learner.terminal(id) as terminal:

@@ -40,6 +40,18 @@ def test_a_missing_sandbox_is_lost_after_two_looks_and_a_grace() -> None:
     assert reconciler.look([], [lease("s1")], LOST_AFTER) == [Lose("s1")]
 
 
+def test_a_sandbox_that_was_seen_to_have_ended_is_lost_at_once() -> None:
+    reconciler = after_first()
+    gone = found("s1", "ann", state="gone")
+    assert reconciler.look([gone], [lease("s1")], 0) == [Lose("s1", seen=True)]
+    assert reconciler.look([gone], [lease("s1", ready=False)], 1) == [], "it is being made anew"
+    assert reconciler.look([gone], [lease("s1", ready=False, live=False)], 2) == [Destroy("s1", True)]
+
+
+def test_the_first_look_adopts_none_that_is_gone() -> None:
+    assert Reconciler().look([found("s1", "ann", state="gone")], [], 0) == []
+
+
 def test_one_look_is_not_enough_however_long_ago() -> None:
     reconciler = after_first()
     reconciler.look([], [lease("s1")], 0)

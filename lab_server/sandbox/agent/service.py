@@ -27,7 +27,7 @@ from lab_server.sandbox.drivers.parts import Parts
 
 MOST_TERMINALS = 64
 VERBS: dict[str, dict[str, str]] = {
-    "hold": {},  # its connection ends when the agent does
+    "hold": {},  # its connection ends when the sandbox does
     "terminal": {"session": "session", "columns": "columns", "rows": "rows"},
     "keep": {"terminal": "terminal", "name": "name"},  # descriptor: its replay ring
     "list": {},  # terminals with a ring
@@ -59,7 +59,7 @@ def sandbox(pid: int) -> CrunSandbox:
 
 class Agent:
     def __init__(self, listener: int, sandbox: CrunSandbox, holder: int) -> None:
-        """`listener`, `holder`: sockets. The holder's connection stays open as long as this process is there."""
+        """`listener`, `holder`: sockets. The holder's connection stays open as long as the sandbox is there."""
         self._listener = socket.socket(fileno=listener)
         self._sandbox = sandbox
         self._kept: dict[str, Kept] = {}
@@ -67,12 +67,24 @@ class Agent:
         self._holders = [socket.socket(fileno=holder)]
         self._lock = threading.Lock()
 
-    def serve(self) -> None:
-        """Answer until the process ends."""
+    def serve(self, pid: int) -> None:
+        """Answer for as long as the sandbox's PID 1, our child, is there. Without it we have nothing to keep."""
         signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # PID 1: the kernel ends the rest
-        while True:
+        ended = os.pidfd_open(pid)
+        poll = select.poll()  # select(2) takes no descriptor from 1024 on
+        for descriptor in (self._listener.fileno(), ended):
+            poll.register(descriptor, select.POLLIN)
+        while not any(ready == ended for ready, _ in poll.poll()):
             connection, _ = self._listener.accept()
             threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Whoever holds us is told that the sandbox is gone, by the end of their connection."""
+        with self._lock:
+            for holder in self._holders:
+                with contextlib.suppress(OSError):  # they are gone themselves
+                    holder.shutdown(socket.SHUT_RDWR)
 
     def _answer(self, connection: socket.socket) -> None:
         fds: list[int] = []
@@ -105,10 +117,11 @@ class Agent:
     # --- the verbs ---
 
     def _hold(self, connection: socket.socket) -> Reply:
-        """Answered at once; the connection stays open as long as this process is there."""
+        """Answered at once; the connection stays open as long as the sandbox is there."""
         gone = select.select(self._holders, [], [], 0)[0]
-        self._holders = [holder for holder in self._holders if holder not in gone]
-        self._holders.append(connection.dup())
+        with self._lock:
+            self._holders = [holder for holder in self._holders if holder not in gone]
+            self._holders.append(connection.dup())
         return {}, ()
 
     def _terminal(self, session: str, columns: int, rows: int) -> Reply:
@@ -150,7 +163,10 @@ class Agent:
     def _status(self, terminal: str) -> Reply:
         with self._lock:
             kept = self._get(terminal)
-        return {"code": kept.terminal.status()}, ()
+        code = kept.terminal.status()
+        if code is not None and not self._sandbox.alive():
+            self._let_go()  # its shells end before PID 1 has: who asks how one did must not hear that the sandbox goes on
+        return {"code": code}, ()
 
     def _hangup(self, terminal: str) -> Reply:
         with self._lock:

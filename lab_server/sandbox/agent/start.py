@@ -4,7 +4,7 @@ A learner waits for every module that is imported here, so there are few: no soc
 subprocess. What serves later (service.py) is imported beside the runtime's work.
 
 The spawner tells in one message, beside which come three mounts (root tree, files, a writable /sys): `told` writes it, `_read` reads it.
-It is answered DONE once the sandbox is ready, or why it can't be; the connection then ends when the agent does.
+It is answered DONE once the sandbox is ready, or why it can't be; the connection then ends when the sandbox does.
 Knows the order. Doesn't know what is in a bundle.
 """
 
@@ -70,7 +70,7 @@ def main() -> int:
         pass  # the spawner was killed: the next one takes over what is there
     from lab_server.sandbox.agent import service  # waits for that thread
 
-    service.Agent(listener.detach(), service.sandbox(pid), call.detach()).serve()
+    service.Agent(listener.detach(), service.sandbox(pid), call.detach()).serve(pid)
     return 0
 
 

@@ -147,6 +147,13 @@ class VmDriver:
         except LabError:
             return {}
 
+    def ended(self, ids: Sequence[str]) -> list[str]:
+        if not self.alive():
+            return list(ids)
+        listed = rpc.whole_list(lambda after: self.ask("list", after=after, timeout=5.0))
+        gone = {entry["sandbox"] for entry in listed if entry["state"] == "gone"}
+        return [id for id in ids if id in gone]
+
     def close(self) -> None:
         with self._lock:
             self._closed = True
