@@ -6,6 +6,7 @@ to nobody.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from lab_server.store.progress import Outcome
 from lab_server.store.tables import members, progress
 
 _class = members.c["class"]
+AT_ONCE = 500  # rows that are looked through in one go
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,11 @@ async def stamps(connection: AsyncConnection, of: str, lessons: Sequence[str]) -
         .where(_class == of, there.lesson.in_(lessons))
         .group_by(members.c.id, there.lesson)
     )
-    return {(row[0], row[1]): Stamp(row[2], int(row[3]), row[4]) for row in await connection.execute(query)}
+    found: dict[tuple[str, str], Stamp] = {}
+    for some in (await connection.execute(query)).partitions(AT_ONCE):
+        found |= {(row[0], row[1]): Stamp(row[2], int(row[3]), row[4]) for row in some}
+        await asyncio.sleep(0)  # a big class has thousands: others wait for this loop
+    return found
 
 
 async def did(connection: AsyncConnection, some: Sequence[str], lessons: Sequence[str]) -> Mapping[str, list[Brief]]:

@@ -6,6 +6,7 @@ wait for the same loop: what didn't change isn't read again, and a whole class i
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,11 @@ class Standings:
         self._known[of] = known
         if len(self._known) > REMEMBERED:
             del self._known[next(iter(self._known))]
-        return [self._standing(member, lessons, known) for member in there]
+        found: list[Standing] = []
+        for start in range(0, len(there), AT_ONCE):
+            found += [self._standing(member, lessons, known) for member in there[start : start + AT_ONCE]]
+            await asyncio.sleep(0)
+        return found
 
     def _standing(
         self, member: Member, lessons: Sequence[str], known: Mapping[tuple[str, str], tuple[Stamp, Sum]]
