@@ -229,6 +229,35 @@ def test_the_pages_are_accessible_and_fit_their_window(
     axe.check(page)
 
 
+def test_a_class_that_is_over_is_found_again_and_left(visit: Open) -> None:
+    page = visit("/room/")
+    sign_in(page)
+    code = make_class(page, "Done with")
+    guest = visit(f"/join/{code}", viewport=PHONE)
+    guest.get_by_label("Your name in this class").fill("Late")
+    guest.keyboard.press("Enter")
+    guest.locator(".lab-room__in").wait_for()
+    page.locator(".lab-room__roster", has_text="Late").wait_for()
+    page.get_by_role("button", name="Archive").click()
+    page.get_by_role("dialog").get_by_role("button", name="Archive").click()
+    page.locator(".lab-room__state[data-state=archived]").wait_for()
+    page.locator(".lab-room__roster", has_text="Late").wait_for()
+    guest.get_by_role("link", name="Start with").click()
+    guest.locator(".lab-progress__mine").wait_for()
+    guest.locator(".lab-class-chip").wait_for(state="detached")
+    guest.locator(".lab-progress__mine").click()
+    guest.get_by_role("button", name="My classes").click()
+    classes = guest.get_by_role("dialog", name="My classes")
+    classes.get_by_role("heading", name="Over").wait_for()
+    axe.check(guest)
+    classes.get_by_role("button", name="Leave this class").click()
+    told = guest.get_by_role("dialog", name="Leave Done with?")
+    assert "only if its instructor opens it again" in told.inner_text()
+    told.get_by_role("button", name="Leave").click()
+    classes.get_by_text("You are in no class.").wait_for()
+    page.locator(".lab-room__roster", has_text="Late").wait_for(state="detached")
+
+
 def test_without_a_server_the_pages_say_so(visit: Open) -> None:
     for path in ("/room/", "/join/123-456-789"):
         page = visit("/")

@@ -12,7 +12,7 @@ import { ProgressStore } from "./progress";
 import { Quizzes } from "./quiz";
 import { Recorder } from "./record";
 import { over, SandboxWatch } from "./sandbox";
-import type { RoomChannel } from "./room-channel";
+import type { RoomChannel, RoomView } from "./room-channel";
 import { recall } from "./store";
 import { Strip } from "./strip";
 import { Tasks } from "./tasks";
@@ -100,7 +100,7 @@ mine.addEventListener("click", () => void openMine());
 
 async function openMine(): Promise<void> {
   const module = await import("./mine").catch(() => null);
-  if (module) module.openMine();
+  if (module) module.openMine(() => void openClasses());
   else failure.textContent = "It could not be loaded: reload the page.";
 }
 
@@ -137,6 +137,7 @@ progress.subscribe(() => {
         const made = new channels.RoomChannel();
         channel = made;
         new bar.ClassBar(made);
+        made.subscribe(() => made.views.some(isNews) && void progress.load());
         place = whereabouts.watchPlace((lesson, part) => made.at(lesson, part));
         document.addEventListener("lab:hint", () => made.hinted());
       }
@@ -147,6 +148,11 @@ progress.subscribe(() => {
       inClasses = ""; // a chunk that didn't come may come next time
     });
 });
+
+/** A class was opened, closed or archived meanwhile: its chip is to say so. */
+function isNews(view: RoomView): boolean {
+  return progress.value?.classes?.some((of) => of.id === view.id && of.state !== view.state) ?? false;
+}
 
 function wake(): void {
   const search = document.querySelector(".md-header__inner > [for='__search'], .md-header__inner > .md-search");

@@ -8,8 +8,9 @@ import { day, grouped, mergedWords, whole } from "./codes";
 import { confirmDialog } from "./dialog";
 import { button, h, iconButton } from "./dom";
 
-export function openMine(): void {
-  new Mine().element.showModal();
+/** `classes` opens those that the learner is in. */
+export function openMine(classes: () => void): void {
+  new Mine(classes).element.showModal();
 }
 
 class Mine {
@@ -25,7 +26,7 @@ class Mine {
   private readonly on = button("Continue", () => this.element.close(), { class: "lab-button lab-button--main", hidden: true });
   private anew = false; // the page must be loaded again when this is closed
 
-  constructor() {
+  constructor(classes: () => void) {
     this.status.id = "lab-mine-status";
     const form = h("form", { class: "lab-mine__row" }, this.input, h("button", { type: "submit", class: "lab-button" }, "Continue with this code"));
     form.addEventListener("submit", (event) => {
@@ -46,6 +47,7 @@ class Mine {
       ),
       section("Continue on another device", "Make a code here and enter it there.", button("Make a resume code", () => void this.make(), { class: "lab-button" }), this.made),
       h("section", {}, h("label", { for: "lab-mine-code", class: "lab-mine__label" }, "I have a code"), form),
+      section("Your classes", "Also those that are over: what is seen of you there, and the way out.", button("My classes…", classes, { class: "lab-button" })),
       section(
         "Your data",
         "",

@@ -1,11 +1,13 @@
-/* The classes that the learner is in: what is seen of them there, and leaving. Loaded when its chip is first pressed. */
+/* The classes that the learner is in, those that are over too: what is seen of them there, and leaving. Loaded when it is first opened. */
 
-import { rooms } from "./classes-api";
+import { type Membership, rooms } from "./classes-api";
 import { day } from "./codes";
 import { confirmDialog } from "./dialog";
 import { button, h, iconButton } from "./dom";
 import { chipOf, Line, privacy, roomStyle } from "./room-parts";
 import { STATES } from "./class-words";
+
+const OVER = "Your lesson pages show nothing of these any more. Those who ran them still see what is told below, until you leave.";
 
 /** `changed` is called when the learner has left one. */
 export function openClasses(changed: () => void): void {
@@ -16,7 +18,7 @@ export function openClasses(changed: () => void): void {
   const dialog = h(
     "dialog",
     { class: "lab-dialog lab-mine lab-classes", "aria-labelledby": "lab-classes-title" },
-    h("div", { class: "lab-mine__head" }, h("h2", { id: "lab-classes-title" }, "My class"), close),
+    h("div", { class: "lab-mine__head" }, h("h2", { id: "lab-classes-title" }, "My classes"), close),
     body,
     line.element,
   );
@@ -27,22 +29,24 @@ export function openClasses(changed: () => void): void {
   const show = async (): Promise<void> => {
     const told = await line.attempt(() => rooms.memberships());
     if (!told) return;
-    const sections = told.classes.map((of) => {
-      const leave = button("Leave this class…", () => void go(of.id, of.title), { class: "lab-button lab-mine__delete" });
-      return h(
-        "section",
-        {},
-        h("h3", {}, of.title, " ", chipOf(of.state, STATES[of.state])),
-        h("p", {}, "You are in as ", h("b", {}, of.name), `, since ${day(of.joined)}.`),
-        h("div", { class: "lab-mine__row" }, leave),
-      );
-    });
-    if (sections.length) body.replaceChildren(...sections, h("section", {}, privacy(told)));
-    else body.replaceChildren(h("p", {}, "You are in no class."));
+    if (!told.classes.length) return body.replaceChildren(h("p", {}, "You are in no class."));
+    const over = told.classes.filter((of) => of.state === "archived");
+    const now = told.classes.filter((of) => of.state !== "archived");
+    const past = over.length ? [h("h3", { class: "lab-classes__over" }, "Over"), h("p", {}, OVER), ...over.map((of) => section(of, "h4"))] : [];
+    body.replaceChildren(...now.map((of) => section(of, "h3")), ...past, h("section", {}, privacy(told)));
   };
-  const go = async (id: string, title: string): Promise<void> => {
-    if (!(await confirmDialog(`Leave ${title}?`, "What you did stays yours, and nobody in the class sees it any more. With the code you can join again.", "Leave", true))) return;
-    if ((await line.attempt(async () => (await rooms.leave(id), true))) === null) return;
+  const section = (of: Membership, heading: "h3" | "h4"): HTMLElement =>
+    h(
+      "section",
+      {},
+      h(heading, {}, of.title, " ", ...(of.state === "archived" ? [] : [chipOf(of.state, STATES[of.state])])),
+      h("p", {}, "You are in as ", h("b", {}, of.name), `, since ${day(of.joined)}.`),
+      h("div", { class: "lab-mine__row" }, button("Leave this class…", () => void go(of), { class: "lab-button lab-mine__delete" })),
+    );
+  const go = async (of: Membership): Promise<void> => {
+    const again = of.state === "archived" ? "You can join again only if its instructor opens it again." : "With the code you can join again.";
+    if (!(await confirmDialog(`Leave ${of.title}?`, `What you did stays yours, and nobody in the class sees it any more. ${again}`, "Leave", true))) return;
+    if ((await line.attempt(async () => (await rooms.leave(of.id), true))) === null) return;
     await show();
     line.say("You have left the class.");
     close.focus();

@@ -74,7 +74,7 @@ export function privacy({ seen, unseen }: Privacy): HTMLElement {
     list("seen", seen),
     h("h3", {}, "What they can’t see"),
     list("unseen", unseen),
-    h("p", {}, "You can leave at any time: from then on they see nothing of you."),
+    h("p", {}, "You can leave at any time, also when the class is over: from then on they see nothing of you."),
   );
 }
 
