@@ -156,6 +156,50 @@ def test_a_hidden_dock_hides_no_end(make_course, size: str) -> None:
     expect(bar(page)).to_have_count(0)
 
 
+@pytest.mark.parametrize("palette", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_a_page_without_a_terminal_counts_down_too(make_course, palette: str, size: str) -> None:
+    course = make_course()
+    learner = course.terminal(color_scheme=palette, viewport=SIZES[size])
+    course.bench.pass_by(57 * MINUTE)
+    page = learner.context.new_page()
+    page.goto(learner.url)
+    learner.close()
+    expect(bar(page)).to_contain_text(re.compile(r"ends in [23]:\d\d because nobody has typed"))
+    assert page.locator(".lab-dock").count() == 0, "no terminal was loaded for it"
+    shot(page, f"alone-{palette}-{size}")
+    axe.check(page)
+    bar(page).get_by_role("button", name="Keep it").click()
+    expect(bar(page)).to_have_count(0)
+    expect(page.get_by_role("status").filter(has_text="Your sandbox goes on.")).to_have_count(1)
+    page.get_by_role("button", name="Terminal").click()
+    connected(page)
+    course.bench.pass_by(57 * MINUTE)
+    bar(page).wait_for()
+    assert len(course.bench.server.driver.created) == 1
+
+
+def test_a_page_that_lies_open_looks_again_by_itself(make_course) -> None:
+    course = make_course()
+    learner = course.terminal()
+    page = learner.context.new_page()
+    page.clock.install()
+    page.goto(learner.url)
+    page.locator(".lab-launcher").wait_for()
+    learner.close()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/api/sandboxes/" in request.url else None)
+    page.clock.fast_forward(9 * 60_000)
+    assert not asked, "far from its end nobody asks"
+    course.bench.pass_by(59 * MINUTE)
+    page.clock.fast_forward(2 * 60_000)
+    expect(bar(page)).to_contain_text("because nobody has typed")
+    assert len(asked) == 1
+    course.bench.pass_by(2 * MINUTE)
+    page.clock.fast_forward(60_000)
+    expect(bar(page)).to_have_count(0)
+
+
 def test_every_open_page_counts_down_and_one_press_is_for_all(make_course) -> None:
     course = make_course()
     page = course.terminal()

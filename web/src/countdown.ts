@@ -22,7 +22,10 @@ export class Countdown {
   private said: number | null = null; // seconds that were left when something was read out
   private news = 0; // notices so far
 
-  constructor(private readonly more: () => Promise<Sandbox>) {}
+  /** It stands at the window's edge until it is put elsewhere. */
+  constructor(private readonly more: () => Promise<Sandbox>) {
+    document.body.append(this.element, this.live);
+  }
 
   /** What the server says of the sandbox's end. */
   told(notice: LeaseNotice): void {

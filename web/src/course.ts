@@ -2,11 +2,14 @@
    xterm.js with it) only when a terminal is wanted. Knows Material's `document$`, and does without it. */
 
 import { makeAccessible, watchAccess } from "./access";
-import { api } from "./api";
+import { api, ApiError, type Me, type Sandbox } from "./api";
 import { Blocks } from "./blocks";
+import type { Countdown } from "./countdown";
 import type { Dock } from "./dock";
 import { button, h } from "./dom";
+import { endingOf } from "./ending";
 import { HostWatch } from "./host";
+import { Lookout } from "./lookout";
 import { Overview } from "./overview";
 import { ProgressStore } from "./progress";
 import { Quizzes } from "./quiz";
@@ -25,7 +28,7 @@ declare global {
 }
 
 const watch = new SandboxWatch();
-const host = new HostWatch();
+const host = new HostWatch(askMe);
 const progress = new ProgressStore();
 const quizzes = new Quizzes(progress);
 const tasks = new Tasks(watch, progress, host);
@@ -33,6 +36,7 @@ const overview = new Overview(progress);
 const strip = new Strip(progress, () => void openMine(), () => void openClasses());
 let loading: Promise<Dock> | null = null;
 let dock: Dock | null = null;
+let countdown: Countdown | null = null;
 let channel: RoomChannel | null = null;
 let place: (() => void) | null = null; // looks where on the page the learner is
 
@@ -57,8 +61,8 @@ const hooks = {
 };
 
 function getDock(): Promise<Dock> {
-  loading ??= import("./dock").then((module) => {
-    dock = new module.Dock(watch, hooks);
+  loading ??= Promise.all([import("./dock"), getCountdown()]).then(([module, ending]) => {
+    dock = new module.Dock(watch, hooks, ending);
     return dock;
   });
   loading.catch(() => {
@@ -66,6 +70,50 @@ function getDock(): Promise<Dock> {
   });
   return loading;
 }
+
+/** One for the page, with a terminal or without. */
+async function getCountdown(): Promise<Countdown> {
+  const module = await import("./countdown");
+  countdown ??= new module.Countdown(extend);
+  return countdown;
+}
+
+/** Where no terminal is connected, the end of the sandbox is seen all the same. */
+const lookout = new Lookout({
+  ask: api.sandbox,
+  tell: (sandbox) => void showEnd(sandbox).catch(() => {}), // a chunk that didn't come may come at the next look
+  told: () => dock?.connected === true,
+  visible: () => document.visibilityState === "visible",
+  later: (ms, call) => {
+    const timer = setTimeout(call, ms);
+    return () => clearTimeout(timer);
+  },
+});
+
+async function showEnd(sandbox: Sandbox): Promise<void> {
+  if (over(sandbox)) {
+    countdown?.clear();
+    watch.ended(sandbox.detail);
+  } else if (countdown || endingOf(sandbox, 0)) (await getCountdown()).told(sandbox);
+}
+
+async function askMe(): Promise<Me> {
+  const me = await api.me();
+  if (watch.view.name === "none") lookout.know(me.sandbox);
+  return me;
+}
+
+async function extend(): Promise<Sandbox> {
+  if (!lookout.id) throw new ApiError(0, "error", "Your sandbox is not ready.", "Try again when it is.");
+  const sandbox = await api.extend(lookout.id);
+  lookout.know(sandbox);
+  return sandbox;
+}
+
+watch.subscribe((view) => {
+  if (view.name === "ready") lookout.follow(view.id);
+  else if (view.name !== "none") lookout.forget();
+});
 
 const launcher = button("Terminal", () => void openDock(true), { class: "lab-launcher", hidden: true });
 launcher.prepend(h("span", { class: "lab-icon lab-icon--terminal", "aria-hidden": "true" }));
@@ -173,7 +221,7 @@ function wake(): void {
 async function restore(): Promise<void> {
   const was = recall("open", { dock: false, session: "" }, "session");
   if (!was.dock) return;
-  const me = await api.me().catch(() => null);
+  const me = await askMe().catch(() => null);
   if (!me?.sandbox) return;
   const opened = await getDock().catch(() => null);
   if (over(me.sandbox) && watch.view.name === "none") {
@@ -189,5 +237,9 @@ if (window.document$) window.document$.subscribe(wake);
 else wake();
 watchAccess();
 void progress.load();
-document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && progress.back());
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState !== "visible") return;
+  progress.back();
+  lookout.back();
+});
 void restore();

@@ -1,8 +1,7 @@
 /* The terminals' place on the page: tabs, layout, tools. It hangs off <body>, so that instant navigation leaves it and
    its connections alone. Knows panels and the sandbox watch. Doesn't know blocks. Loaded with xterm.js, on first use. */
 
-import { api, ApiError, type Sandbox } from "./api";
-import { Countdown } from "./countdown";
+import type { Countdown } from "./countdown";
 import { confirmDialog } from "./dialog";
 import { h, iconButton, relabel } from "./dom";
 import { keyBar } from "./keybar";
@@ -51,7 +50,6 @@ export class Dock {
     this.body,
     keyBar((keys) => this.panels.get(this.current)?.press(keys)),
   );
-  private readonly countdown = new Countdown(() => this.extend());
   private readonly wide = matchMedia(WIDE);
   private layout: Layout = readLayout(recall("layout", {}));
   private current = "";
@@ -59,8 +57,9 @@ export class Dock {
   constructor(
     private readonly watch: SandboxWatch,
     private readonly hooks: DockHooks,
+    private readonly countdown: Countdown,
   ) {
-    document.body.append(this.element, this.countdown.live);
+    document.body.append(this.element);
     watch.subscribe((view) => view.name !== "ready" && this.countdown.clear());
     this.wide.addEventListener("change", () => this.arrange());
     new ResizeObserver(() => this.fit()).observe(this.body);
@@ -74,6 +73,11 @@ export class Dock {
 
   get open(): boolean {
     return !this.element.hidden;
+  }
+
+  /** A terminal is connected. */
+  get connected(): boolean {
+    return [...this.panels.values()].some(({ session }) => session.connection.state.name === "open");
   }
 
   /** Show the dock as it was, where nothing is to be started: its panels say why. */
@@ -215,12 +219,6 @@ export class Dock {
   private toggleReader(): void {
     this.change({ ...this.layout, reader: !this.layout.reader });
     for (const panel of this.panels.values()) panel.screen.setReader(this.layout.reader);
-  }
-
-  private extend(): Promise<Sandbox> {
-    const { view } = this.watch;
-    if (view.name === "ready") return api.extend(view.id);
-    return Promise.reject(new ApiError(0, "error", "Your sandbox is not ready.", "Try again when it is."));
   }
 
   private async reset(): Promise<void> {
