@@ -27,6 +27,7 @@ from pathlib import Path
 
 from lab_server.errors import SandboxFailed
 from lab_server.sandbox.contract import Capabilities, DriverConfig, SandboxSpec, Survivor
+from tests.shell import eventually
 
 # OSC 133 as the learner's machine has it: A prompt begins, B ends, C a command starts, D;n it ended
 RC = r"""
@@ -74,6 +75,21 @@ class PtyTerminal:
         self.process.wait()
 
 
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return -1
+
+
+def _state(pid: int) -> str:
+    """One letter, as in proc(5)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
+
+
 class PtySandbox:
     def __init__(self, id: str, labels: Mapping[str, str], place: Path | None = None) -> None:
         self.id = id
@@ -82,6 +98,7 @@ class PtySandbox:
         (self.home / ".bashrc").write_text(RC)
         self.terminals: list[PtyTerminal] = []
         self.gone = False
+        self.running: set[int] = set()  # leaders of the sessions that `run` started
         self.bash: tuple[str, ...] = ()  # what its learner put in the place of bash
 
     def terminal(self, session: str, columns: int, rows: int) -> PtyTerminal:
@@ -102,10 +119,12 @@ class PtySandbox:
                 stderr=fds[2],
                 cwd=self.home,
                 env=os.environ | {"HOME": str(self.home)},
+                start_new_session=True,
             )
         except OSError as why:
             os.write(fds[2], f"{argv[0]}: {why.strerror}\n".encode())
             return 127
+        self.running.add(process.pid)
         ended = os.pidfd_open(process.pid)
         watched = select.poll()
         watched.register(ended, select.POLLIN)
@@ -115,7 +134,22 @@ class PtySandbox:
             process.kill()
         os.close(ended)
         code = process.wait()
+        self.running.discard(process.pid)
         return 128 - code if code < 0 else code
+
+    def freeze(self, on: bool) -> None:
+        """By signals. A shell is stopped before what it started and goes on after it: it would tell of it else."""
+        leaders = {*(one.process.pid for one in self.terminals), *self.running}
+        there = [
+            pid
+            for pid in (int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit())
+            if _session(pid) in leaders
+        ]
+        for pid in sorted(there, key=lambda pid: (pid in leaders) != on):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP if on else signal.SIGCONT)
+            if on and pid in leaders:
+                eventually(lambda pid=pid: _state(pid) in "TZX", "a shell stands still")  # type: ignore[misc]
 
     def alive(self) -> bool:
         return not self.gone

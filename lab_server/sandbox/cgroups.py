@@ -54,19 +54,35 @@ def kill(cgroup: Path) -> None:
         (cgroup / "cgroup.kill").write_text("1")
 
 
+def _wait(cgroup: Path, unless: str, within: float) -> None:
+    """Until its cgroup.events doesn't say this any more; the kernel tells a change by POLLPRI."""
+    deadline = time.monotonic() + within
+    with contextlib.suppress(OSError), (cgroup / "cgroup.events").open() as events:
+        poll = select.poll()
+        poll.register(events, select.POLLPRI)
+        while unless in events.read() and time.monotonic() < deadline:
+            poll.poll(200)
+            events.seek(0)
+
+
+def freeze(cgroup: Path, on: bool, within: float = 5.0) -> None:
+    """Have every process at and below it stand still, or go on. One that is deep in the kernel stops when it comes out of it: that is
+    waited for, at most so long. What was frozen further down by somebody else stays so. Raises OSError."""
+    (cgroup / "cgroup.freeze").write_text(str(int(on)))
+    _wait(cgroup, f"frozen {int(not on)}", within)
+
+
+def frozen(cgroup: Path) -> bool:
+    """Whether that was done to it. Raises OSError."""
+    return (cgroup / "cgroup.freeze").read_text().strip() == "1"
+
+
 def remove(cgroup: Path, within: float = 10.0) -> bool:
     """Kill what is in it, wait until it is empty, remove it and all below; whether it is gone."""
     if not cgroup.is_dir():
         return True
     kill(cgroup)
-    deadline = time.monotonic() + within
-    with contextlib.suppress(OSError), (cgroup / "cgroup.events").open() as events:
-        # the kernel tells a change of cgroup.events by POLLPRI
-        poll = select.poll()
-        poll.register(events, select.POLLPRI)
-        while "populated 1" in events.read() and time.monotonic() < deadline:
-            poll.poll(200)
-            events.seek(0)
+    _wait(cgroup, "populated 1", within)
     for directory in [*_below(cgroup), cgroup]:
         with contextlib.suppress(OSError):
             directory.rmdir()

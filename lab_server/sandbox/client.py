@@ -64,7 +64,7 @@ class SpawnerClient:
         return self.call("info", timeout=5.0)[0]
 
     def list(self) -> list[dict[str, Any]]:
-        """[{"sandbox": id, "template": str, "labels": {…}, "state": "starting"|"ready"|"failed", "detail": str}]"""
+        """[{"sandbox": id, "template": str, "labels": {…}, "state": "starting"|"ready"|"failed", "detail": str, "frozen": bool}]"""
         return rpc.whole_list(lambda after: self.call("list", after=after)[0])
 
     def create(self, sandbox: str, template: str, labels: Mapping[str, str]) -> dict[str, Any]:
@@ -94,6 +94,10 @@ class SpawnerClient:
 
     def hangup(self, sandbox: str, session: str) -> None:
         self.call("hangup", sandbox=sandbox, session=session)
+
+    def freeze(self, sandbox: str, on: bool) -> None:
+        """Have everything in it stand still, or go on; either may be said twice. Raises NotFound, SandboxFailed."""
+        self.call("freeze", sandbox=sandbox, on=on)
 
     def usage(self, sandboxes: Sequence[str]) -> dict[str, Any]:
         """{"host": usage.of_host, "most": int, "sandboxes": {id: usage.of_cgroup}} of at most rpc.MOST_MEASURED sandboxes.

@@ -107,6 +107,10 @@ class Sandbox(Protocol):
         `asker`: a socket; when its other end closes, nobody waits for the command any more and it is killed.
         """
 
+    def freeze(self, on: bool) -> None:
+        """Have every process in it stand still, or go on as if nothing had been; either may be said twice. While it is on, no `terminal`
+        and no `run` may be asked for (terminals.py sees to it); `destroy` may. Raises SandboxFailed."""
+
     def alive(self) -> bool:
         """Whether its PID 1 is there. Cheap where the driver isn't a WatchingDriver: it is asked of each every few seconds."""
 
@@ -160,6 +164,7 @@ class Survivor:
     template: str
     terminals: tuple[Kept, ...]
     id: str = ""  # that it was bound to, where that is not its own
+    frozen: bool = False
 
 
 @runtime_checkable

@@ -6,6 +6,7 @@ A sandbox out of the pool has an id of its own in its driver, which nobody outsi
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import sys
 import threading
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab_server.errors import MEANWHILE, BadInput, Conflict, HostFull, NotFound, SandboxFailed, SpawnerGone
+from lab_server.errors import MEANWHILE, BadInput, Conflict, HostFull, LabError, NotFound, SandboxFailed, SpawnerGone
 from lab_server.sandbox.contract import (
     UNBOUND,
     Driver,
@@ -57,7 +58,8 @@ class Entry:
 
     def public(self, id: str) -> dict[str, Any]:
         told = {"sandbox": id, "template": self.spec.template, "labels": self.labels}
-        return told | {"state": self.state, "detail": self.detail}
+        frozen = self.terminals is not None and self.terminals.frozen
+        return told | {"state": self.state, "detail": self.detail, "frozen": frozen}
 
 
 class Registry:
@@ -81,7 +83,7 @@ class Registry:
                 self.pool.discard(found.sandbox)  # made to the templates of that spawner
                 continue
             spec = self._specs.get(found.template) or SandboxSpec(template=found.template)
-            terminals = Terminals(found.sandbox)
+            terminals = Terminals(found.sandbox, found.frozen)
             terminals.adopt(found.terminals)
             entry = Entry(spec, dict(found.sandbox.labels), "ready", "", found.sandbox, terminals)
             with self._lock:
@@ -244,6 +246,11 @@ class Registry:
             return
         with entry.lock:
             if entry.terminals:
+                if entry.terminals.frozen:
+                    with contextlib.suppress(
+                        LabError
+                    ):  # a shell that stands still heeds no hang-up; it is killed all the same
+                        entry.terminals.freeze(False)
                 entry.terminals.close()
             if entry.sandbox:
                 entry.sandbox.destroy()

@@ -37,6 +37,7 @@ VERBS: dict[str, dict[str, str]] = {
     "status": {"sandbox": "sandbox", "session": "session"},
     "hangup": {"sandbox": "sandbox", "session": "session"},
     "run": {"sandbox": "sandbox", "argv": "argv"},
+    "freeze": {"sandbox": "sandbox", "on": "flag"},
     "usage": {"sandboxes": "sandboxes"},
 }
 
@@ -79,6 +80,7 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
     "rows": lambda v: _whole(v, MAX_ROWS),
     "labels": _labels,
     "argv": _argv,
+    "flag": lambda v: isinstance(v, bool),
     "name": lambda v: isinstance(v, str) and LABEL.fullmatch(v) is not None,
     "terminal": lambda v: isinstance(v, str) and v.isascii() and v.isdigit() and len(v) <= 12,
 }

@@ -67,6 +67,7 @@ class Spawner:
             "status": self._status,
             "hangup": self._hangup,
             "run": self._run,
+            "freeze": self._freeze,
             "usage": self._usage,
         }
 
@@ -246,10 +247,15 @@ class Spawner:
     def _run(self, sandbox: str, argv: list[str], fds: tuple[int, ...], connection: socket.socket) -> Reply:
         if len(fds) != 3:
             raise BadInput("The verb 'run' takes three descriptors: standard input, output and error.")
-        box, _ = self._sandboxes.get(sandbox)
+        box, terminals = self._sandboxes.get(sandbox)
+        terminals.check_running()
         with contextlib.suppress(OSError):
             connection.settimeout(None)
         return {"code": box.run(argv, (fds[0], fds[1], fds[2]), connection.fileno())}, ()
+
+    def _freeze(self, sandbox: str, on: bool) -> Reply:
+        self._sandboxes.get(sandbox)[1].freeze(on)
+        return {}, ()
 
     def _usage(self, sandboxes: list[str]) -> Reply:
         """What these sandboxes use, where the driver can tell, and what the host has left."""

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from lab_server.errors import HostFull, NotFound
+from lab_server.errors import Conflict, HostFull, NotFound
 from lab_server.sandbox import ring
 from lab_server.sandbox.contract import Kept, LastingTerminal, Sandbox, Terminal
 
@@ -47,10 +47,10 @@ class Held:
 
 
 class Terminals:
-    """The terminals of one sandbox. Safe to call from any thread."""
+    """The terminals of one sandbox, and whether it stands still. Safe to call from any thread."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    def __init__(self, sandbox: Sandbox, frozen: bool = False) -> None:
+        self._sandbox, self.frozen = sandbox, frozen
         self._held: dict[str, Held] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -58,7 +58,7 @@ class Terminals:
     def open(self, session: str, columns: int, rows: int) -> tuple[str, int, int]:
         """The session's living terminal, or a new one: its name, and copies of its descriptor and its ring's, the caller's to close.
 
-        Raises HostFull past MOST_SESSIONS, NotFound once closed, SandboxFailed.
+        Raises HostFull past MOST_SESSIONS, NotFound once closed, SandboxFailed, and Conflict for a new one where all stands still.
         """
         with self._lock:  # for the copies too: what another thread closes, a third may have opened as something else
             held = self._living(session) or self._new(session, columns, rows)
@@ -77,6 +77,7 @@ class Terminals:
             raise NotFound("This sandbox has ended.", "Start a new one.")
         if len(self._held) >= MOST_SESSIONS:
             raise HostFull(f"A sandbox has at most {MOST_SESSIONS} terminals.", "Close one first.")
+        self.check_running()
         fresh = ring.create()
         try:
             terminal = self._sandbox.terminal(session, columns, rows)
@@ -93,6 +94,18 @@ class Terminals:
         with self._lock:
             for one in kept:
                 self._held[one.session] = Held(one.terminal, one.ring, one.name)
+
+    def freeze(self, on: bool) -> None:
+        """Have the sandbox stand still, or go on: never while a shell is being started in it."""
+        with self._lock:
+            if not self._closed:
+                self._sandbox.freeze(on)
+                self.frozen = on
+
+    def check_running(self) -> None:
+        """Raises Conflict where nothing can be started in the sandbox now."""
+        if self.frozen:
+            raise Conflict("This sandbox is paused.", "Try again when it goes on.")
 
     def _get(self, session: str) -> Held:
         held = self._held.get(session)

@@ -219,6 +219,31 @@ def test_a_killed_spawner_is_followed_by_one_that_has_everything_as_it_was(spawn
 
 
 @needs_machine
+def test_a_sandbox_that_stands_still_does_so_for_the_spawner_that_comes_next(spawner, engine):
+    spawner.client.create(ID, "default", {"owner": "me"})
+    first = spawner.client.open(ID, "host", 80, 24)
+    shell = Shell(first.fd)
+    number, _ = shell.ask("echo $$")
+    spawner.client.freeze(ID, True)
+    spawner.end(signal.SIGKILL)
+    spawner.start()
+    assert [one["frozen"] for one in spawner.client.list()] == [True]
+    assert spawner.client.status(ID, "host")["alive"], "its agent answers"
+    while shell._read(0.2):  # its prompt
+        pass
+    shell.type("echo 4''2\n")
+    assert not shell._read(0.5), shell.said
+    spawner.client.freeze(ID, False)
+    shell.until("42")
+    assert shell.ask("echo $$")[0] == number
+    spawner.client.freeze(ID, True)
+    spawner.client.destroy(ID)
+    assert engine.containers == {}
+    for fd in (first.fd, first.ring):
+        os.close(fd)
+
+
+@needs_machine
 def test_a_warm_container_is_its_learners_also_for_the_spawner_that_comes_next(spawner, engine, place):
     spawner.end(signal.SIGTERM)
     spawner.warm = 1

@@ -30,10 +30,11 @@ VERBS: dict[str, dict[str, str]] = {
     "hold": {},  # its connection ends when the sandbox does
     "terminal": {"session": "session", "columns": "columns", "rows": "rows"},
     "keep": {"terminal": "terminal", "name": "name"},  # descriptor: its replay ring
-    "list": {},  # terminals with a ring
+    "list": {},  # terminals with a ring, and whether the sandbox is frozen
     "take": {"terminal": "terminal"},
     "status": {"terminal": "terminal"},
     "hangup": {"terminal": "terminal"},
+    "freeze": {"on": "flag"},
     "run": {"argv": "argv"},  # descriptors: standard input, output, error
 }
 Reply = tuple[dict[str, Any], tuple[int, ...]]
@@ -158,7 +159,12 @@ class Agent:
                 for number, kept in self._kept.items()
                 if kept.ring >= 0
             ]
-        return {"terminals": found}, ()
+        return {"terminals": found, "frozen": self._sandbox.frozen()}, ()
+
+    def _freeze(self, on: bool) -> Reply:
+        """The sandbox's own cgroup, not the container's: this process goes on, and answers."""
+        self._sandbox.freeze(on)
+        return {}, ()
 
     def _status(self, terminal: str) -> Reply:
         with self._lock:

@@ -161,6 +161,16 @@ class CrunSandbox:
         code = started.wait()
         return code if code >= 0 else 128 - code
 
+    def freeze(self, on: bool) -> None:
+        try:
+            cgroups.freeze(self._parts.cgroup, on)
+        except OSError as why:
+            raise SandboxFailed(f"The sandbox can't be paused or go on: {why}.", "Reset it.") from why
+
+    def frozen(self) -> bool:
+        """Whether that was done to it, by whomever. Raises OSError."""
+        return cgroups.frozen(self._parts.cgroup)
+
     def alive(self) -> bool:
         return not self._gone and self._pid > 0 and not _ending(self._pid)
 

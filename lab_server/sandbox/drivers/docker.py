@@ -110,7 +110,8 @@ class DockerDriver:
         bound = self._bound(id)
         sandbox = DockerSandbox(id, bound.get("labels", parts.labels), agent, parts.release)
         self._sandboxes[id] = sandbox
-        return Survivor(sandbox, labels[containers.TEMPLATE], sandbox.kept(), bound.get("id", ""))
+        kept, frozen = sandbox.kept()
+        return Survivor(sandbox, labels[containers.TEMPLATE], kept, bound.get("id", ""), frozen)
 
     def bind(self, sandbox: Sandbox, id: str, labels: Mapping[str, str]) -> None:
         """In a file that only the host's root can write, not with the agent: what a container says of whose it is would be believed."""

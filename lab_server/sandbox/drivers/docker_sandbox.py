@@ -154,13 +154,14 @@ class DockerSandbox:
         reply, fds = self.agent.ask("terminal", expect=1, session=session, columns=columns, rows=rows)
         return self._made(str(reply.get("terminal")), fds)
 
-    def kept(self) -> tuple[Kept, ...]:
-        found = []
-        for entry in self.agent.ask("list")[0].get("terminals", [])[:MOST_SESSIONS]:
+    def kept(self) -> tuple[tuple[Kept, ...], bool]:
+        """Its terminals, and whether it stands still."""
+        found, told = [], self.agent.ask("list")[0]
+        for entry in told.get("terminals", [])[:MOST_SESSIONS]:
             session, name, number = (str(entry[field]) for field in ("session", "name", "terminal"))
             _, fds = self.agent.ask("take", expect=2, terminal=number)
             found.append(Kept(session, name, self._made(number, fds[:1]), fds[1]))
-        return tuple(found)
+        return tuple(found), told.get("frozen") is True
 
     def _made(self, number: str, fds: list[int]) -> DockerTerminal:
         if not os.isatty(fds[0]):
@@ -171,6 +172,9 @@ class DockerSandbox:
 
     def run(self, argv: Sequence[str], fds: tuple[int, int, int], asker: int = -1) -> int:
         return self.agent.run(argv, fds, asker)
+
+    def freeze(self, on: bool) -> None:
+        self.agent.ask("freeze", on=on)
 
     def alive(self) -> bool:
         return not self._gone and not self.agent.gone()

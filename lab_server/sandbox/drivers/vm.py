@@ -261,6 +261,9 @@ class VmSandbox:
         with connection:
             return frames.drive(connection, fds, asker)
 
+    def freeze(self, on: bool) -> None:
+        self._driver.ask("freeze", sandbox=self.id, on=on)
+
     def alive(self) -> bool:
         try:
             listed = rpc.whole_list(lambda after: self._driver.ask("list", after=after))
