@@ -156,12 +156,22 @@ async def change(connection: AsyncConnection, id: str, version: int, changes: Ma
     )
 
 
-async def conduct(connection: AsyncConnection, id: str, changes: Mapping[str, Any]) -> Class:
-    """Change what applies to everybody in the class now, by key; None takes a key away. Who is last has their way. Raises NotFound."""
+async def conduct(connection: AsyncConnection, id: str, changes: Mapping[str, Any], **columns: Any) -> Class:
+    """Change what applies to everybody in the class now, by key; None takes a key away. Who is last has their way. Raises NotFound.
+
+    `columns`: of `closes` and `closed`, changed with it, whatever the version.
+    """
+    assert set(columns) <= {"closes", "closed"}, columns
     there = await get(connection, id, hold=True)
     room = {key: value for key, value in (dict(there.room) | dict(changes)).items() if value is not None}
-    await connection.execute(update(classes).where(classes.c.id == id).values(room=room))
-    return replace(there, room=room)
+    await connection.execute(update(classes).where(classes.c.id == id).values(room=room, **columns))
+    return replace(there, room=room, **columns)
+
+
+async def conducted(connection: AsyncConnection) -> list[Class]:
+    """Those in which something applies to everybody now."""
+    query = select(classes).where(classes.c.archived.is_(False)).order_by(classes.c.id)
+    return [found for row in await connection.execute(query) if (found := _class(row)).room]
 
 
 async def new_code(connection: AsyncConnection, id: str, version: int) -> Class:

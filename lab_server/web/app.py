@@ -24,6 +24,7 @@ from lab_server.store.engine import Store
 from lab_server.web import auth, faults
 from lab_server.web.api import (
     classes,
+    conduct,
     health,
     lessons,
     me,
@@ -38,10 +39,13 @@ from lab_server.web.api import (
     terminals,
 )
 from lab_server.web.api.parts import Parts
+from lab_server.web.caretaker import Caretaker
 from lab_server.web.checks import Checks
 from lab_server.web.classes import Classes
 from lab_server.web.clock import Clock
+from lab_server.web.conduct import Conduct
 from lab_server.web.counts import Seen, TimedClient
+from lab_server.web.freezer import Freezer
 from lab_server.web.guards import Guard, Seats
 from lab_server.web.hub import Hub
 from lab_server.web.joining import Joining
@@ -79,8 +83,18 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
         hub = Hub(service)
         leases = Leases(service, hub, catalog, Terms(**settings.terms), clock)
         keeper = Keeper(leases, service, hub, catalog, store)
-        classes_, joining, rooms = Classes(catalog, store), Joining(catalog, store), Rooms(store, clock)
-        classes_.changed = joining.changed = rooms.changed
+        wall = leases.clock.wall
+        classes_, joining = Classes(catalog, store, wall), Joining(catalog, store, wall)
+        rooms = Rooms(store, leases.clock)
+        freezer = Freezer(leases, service)
+        caretaker = Caretaker(catalog, store, rooms, leases, freezer)
+        keeper.looked = freezer.looked
+
+        def changed(id: str) -> None:
+            rooms.changed(id)
+            caretaker.changed(id)
+
+        classes_.changed = joining.changed = changed
         app.state.parts = Parts(
             catalog,
             service,
@@ -94,15 +108,19 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
             classes_,
             joining,
             rooms,
+            Conduct(catalog, store, classes_, rooms, leases, keeper, caretaker),
             seen,
             Meter(client),
         )
+        await caretaker.open()
         keeper.open()
         try:
             yield
         finally:
             hub.close()
             await rooms.close()
+            await caretaker.close()
+            await freezer.close()
             await keeper.close()
             await leases.close()
             service.close()
@@ -131,6 +149,7 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
         terminals,
         signin,
         classes,
+        conduct,
         memberships,
         room,
     ):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 
 import structlog
 
@@ -49,6 +49,9 @@ class Keeper:
         self._discarding: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._last = leases.clock.running()
+        self.looked: Callable[[dict[str, bool]], None] = lambda frozen: (
+            None
+        )  # is told every sandbox, and whether it stands still
         leases.changed, leases.dropped = self.ledger.note, self.ledger.drop
         hub.lost, hub.typed, hub.greeting = self.lost, leases.touch, self.greeting
 
@@ -86,10 +89,11 @@ class Keeper:
         """Know the sandboxes there are, and learn of those that went; whether the spawner could be asked."""
         before = [Known(one.id, one.owner, one.state == "ready", one.live) for one in self._leases.all()]
         try:
-            there = [Found.read(entry) for entry in await self._service.list()]
+            entries = await self._service.list()
         except LabError:
             self._reconciler.unknown()
             return False
+        there = [Found.read(entry) for entry in entries]
         for action in self._reconciler.look(there, before, self._clock.running()):
             match action:
                 case Adopt(found):
@@ -101,6 +105,7 @@ class Keeper:
         if not self._leases.known.is_set():
             self._leases.known.set()
             self._match()
+        self.looked({str(entry["sandbox"]): entry.get("frozen") is True for entry in entries})
         return True
 
     def _take_up(self, found: Found) -> None:
@@ -157,7 +162,7 @@ class Keeper:
         still, self._last = now - self._last, now
         for lease in self._leases.all():
             if lease.lasting:
-                if still > STOOD_STILL:
+                if still > STOOD_STILL or lease.paused:
                     lease.lasting.pause(still)
                 end = lease.lasting.end()
                 if end and now >= end.at:
@@ -231,7 +236,7 @@ class Keeper:
         """Of a sandbox that is there: the time it has left, and how often it was extended."""
         row = self._past.pop(lease.id, None)
         if row and lease.lasting:
-            now, away = self._clock.running(), self._clock.wall() - row.noted
+            now, away = self._clock.running(), 0.0 if lease.paused else self._clock.wall() - row.noted
             given = (self._leases.terms, now, row.idle_left, row.limit_left, row.extended, away)
             resumed = Lasting.resume(*given)
             if lease.lasting.used:
@@ -252,7 +257,7 @@ class Keeper:
         lease = Lease(row.id, row.owner, row.lesson, row.since, state=row.state, reason=row.reason)
         if row.state == "ready":  # unknown is not gone: looks will tell
             lease.detail, lease.lasting = "", Lasting.begin(self._leases.terms, self._clock.running())
-        elif row.reason in ("idle", "limit", "lost") and row.ended is not None:
+        elif row.reason in ("idle", "limit", "class", "lost") and row.ended is not None:
             ago = min(max(self._clock.wall() - row.ended, 0.0), KEPT_FOR)
             lease.over = (self._clock.running() - ago, row.ended)
             words = GONE if row.reason == "lost" else self._leases.terms.words(row.reason)

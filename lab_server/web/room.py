@@ -96,6 +96,10 @@ class Rooms:
         """A class's room, where somebody is in it."""
         return self._rooms.get(id)
 
+    def all(self) -> list[Room]:
+        """Those in which somebody is."""
+        return list(self._rooms.values())
+
     def of_learner(self, learner: str) -> list[tuple[Room, Member]]:
         """The rooms in which the learner has a page open."""
         return [

@@ -125,6 +125,9 @@ class Service:
     async def hangup(self, sandbox: str, session: str) -> None:
         await self._call(self._client.hangup, sandbox, session)
 
+    async def freeze(self, sandbox: str, on: bool) -> None:
+        await self._call(self._client.freeze, sandbox, on)
+
     async def capture(self, sandbox: str, argv: Sequence[str], given: bytes, most: int, seconds: float) -> Captured:
         """As SpawnerClient.capture, and ended by `close` too."""
         return await self._call(

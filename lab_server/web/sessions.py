@@ -48,9 +48,10 @@ class Lease:
     work: asyncio.Task[None] | None = None
     lasting: Lasting | None = None  # of one that is ready
     past: Lasting | None = None  # of one that is over: how it was then
-    reason: str = ""  # of one that is over: idle, limit, lost or failed
+    reason: str = ""  # of one that is over: idle, limit, class, lost or failed
     over: tuple[float, float] | None = None  # since when it is over: of the running clock, and of the wall's
     told: tuple[object, ...] | None = None  # what its viewers know of its coming end
+    paused: bool = False  # it stands still, or is about to (freezer.py): its time does too
 
     @property
     def labels(self) -> dict[str, str]:
@@ -80,6 +81,7 @@ class Leases:
         self.starts: Counter[str] = Counter()  # how they ended: ready, full, failed, late, broken
         self.start_times = Times(START)  # of those that got ready
         self.on_end: Callable[[str], None] = lambda reason: None
+        self.on_ready: Callable[[Lease], None] = lambda lease: None
 
     async def close(self) -> None:
         """Sandboxes stay; only this process's knowledge of them goes."""
@@ -148,11 +150,14 @@ class Leases:
             self._begin(lease)
             return lease, True
 
-    async def reset(self, owner: str, id: str) -> Lease:
-        """A new sandbox under the same id. Returns when the old one is gone and the new one is on its way."""
+    async def reset(self, owner: str, id: str, reason: str = "The sandbox was reset.") -> Lease:
+        """A new sandbox under the same id. Returns when the old one is gone and the new one is on its way.
+
+        `reason` is told to who watches the old one.
+        """
         async with self.turns.take(owner):
             lease = await self.get(owner, id)
-            await self._remove(lease, "The sandbox was reset.")
+            await self._remove(lease, reason)
             if lease.live:
                 self._count(lease, "reset")
             lease.state, lease.detail, lease.since = "starting", "Your sandbox is being made anew.", self.clock.wall()
@@ -168,6 +173,18 @@ class Leases:
             if lease.live:
                 self._count(lease, "asked")
             self.remove(lease)
+
+    async def dismiss(self, owner: str) -> None:
+        """Its class has ended: so does the learner's sandbox, where there is one."""
+        async with self.turns.take(owner):
+            lease = self._owners.get(owner)
+            if lease is None or not lease.live:
+                return
+            words = self.terms.words("class")
+            with contextlib.suppress(LabError):  # what can't be destroyed now is by a later look
+                await self._remove(lease, words)
+            if lease.live:
+                self.settle(lease, "ended", "class", words, KEPT)
 
     def ending(self, lease: Lease) -> dict[str, object]:
         """When and why it will end, as the API gives it: {"ends_in", "ends_why", "extendable", "extension"}."""
@@ -219,7 +236,7 @@ class Leases:
         self._hub.end(lease.id, words, Close(protocol.CLOSE_ENDED, words))
 
     def count(self, reason: str, **about: str) -> None:
-        """The one place where ends are counted: idle, limit, lost, failed, asked, reset, unclaimed."""
+        """The one place where ends are counted: idle, limit, class, lost, failed, asked, reset, unclaimed."""
         self.ends[reason] += 1
         log.info("lease ended", reason=reason, **about)
         self.on_end(reason)
@@ -265,6 +282,7 @@ class Leases:
         lease.state, lease.detail = "ready", ""
         lease.lasting = Lasting.begin(self.terms, self.clock.running())
         self.changed(lease.id)
+        self.on_ready(lease)
 
     async def _create(self, lease: Lease, limit: asyncio.Timeout) -> None:
         left = START_WITHIN

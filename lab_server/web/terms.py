@@ -16,9 +16,10 @@ NEAR = 300.0  # seconds before its end that a learner is told, or half of a shor
 AWAY_MOST = (
     600.0  # seconds without a server that count as time gone by; of a longer absence nobody knows how long it was
 )
+MOST = 24 * 3600.0  # seconds that a lease may have left, where its own terms don't give it more
 LEFT_LEAST = 300.0  # seconds that a lease has at the least after a restart of the server: time to be told
 
-Why = Literal["idle", "limit"]
+Why = Literal["idle", "limit"]  # what can be foreseen; "class" comes from outside
 
 # what a terminal sends by itself: answers to a program's questions (xterm, "Device Status Report" and on), and its focus
 _ANSWERS = re.compile(
@@ -49,6 +50,8 @@ class Terms:
         """Why a lease ended, in a sentence that fits a websocket's close frame."""
         if why == "idle":
             return f"Nobody typed in it for {span(self.idle)}."
+        if why == "class":
+            return "Your class has ended."
         return "Its time was up."
 
 
@@ -85,7 +88,7 @@ class Lasting:
         if idle is not None and terms.idle:
             made.active = now - terms.idle + min(max(idle - away, LEFT_LEAST), terms.idle)
         if limit is not None and terms.limit:
-            most = terms.limit + terms.most * terms.extension
+            most = max(terms.limit + terms.most * terms.extension, MOST)
             made.limit_at = now + min(max(limit - away, LEFT_LEAST), most)
         return made
 
@@ -133,6 +136,12 @@ class Lasting:
             assert self.limit_at is not None
             self.limit_at += self.terms.extension
             self.extended += 1
+        self.touch(now)
+
+    def grant(self, now: float, seconds: float) -> None:
+        """Put every end off, however often that was done before: by whoever runs the class."""
+        if self.limit_at is not None:
+            self.limit_at = max(self.limit_at, min(self.limit_at + seconds, now + MOST))
         self.touch(now)
 
     def pause(self, seconds: float) -> None:

@@ -17,6 +17,7 @@ from lab_server.web.alive import Alive
 from lab_server.web.auth import Learner
 from lab_server.web.checks import Checks
 from lab_server.web.classes import Classes
+from lab_server.web.conduct import Conduct
 from lab_server.web.counts import Seen
 from lab_server.web.guards import Seats
 from lab_server.web.hub import Hub
@@ -58,6 +59,7 @@ class Parts:
     classes: Classes
     joining: Joining
     rooms: Rooms
+    conduct: Conduct
     seen: Seen
     meter: Meter
     writes: Throttle = field(default_factory=_writes)  # of progress
