@@ -24,6 +24,7 @@ SEEN = (
     "the name that you choose, and when you joined",
     "how many steps, tasks, quiz questions and predictions you have done in each lesson of the class, also what you did before you joined",
     "when you last did something in these lessons",
+    "whether you have a sandbox: they can pause it, give it more time, reset it, and end it together with the class; you are told",
 )
 UNSEEN = (
     "your terminal, what you type and what is printed",

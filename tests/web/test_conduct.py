@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from lab_server.sandbox.client import SpawnerClient
 from lab_server.store import audit
 from lab_server.store.engine import Store
 from lab_server.web import applies
@@ -34,7 +35,7 @@ def ina(server: Server) -> Instructor:
 
 
 def ask(who: Instructor, method: str, of: Json, what: str, **body: Any) -> httpx.Response:
-    return who.http.request(method, f"/api/classes/{of['id']}/{what}", **({"json": body} if body else {}))
+    return who.http.request(method, f"/api/classes/{of['id']}/{what}", json=body or None)
 
 
 def done(who: Instructor, method: str, of: Json, what: str, **body: Any) -> Json:
@@ -48,9 +49,7 @@ def frozen(server: Server) -> dict[str, bool]:
     return {one["sandbox"]: one["frozen"] for one in server_client(server).list()}
 
 
-def server_client(server: Server) -> Any:
-    from lab_server.sandbox.client import SpawnerClient
-
+def server_client(server: Server) -> SpawnerClient:
     return SpawnerClient(server.settings.socket)
 
 
@@ -72,7 +71,7 @@ def acts(server: Server, of: Json) -> list[tuple[str, str, Any]]:
 
 
 def member(ina: Instructor, of: Json, name: str) -> str:
-    return next(one["id"] for one in ina.roster(of) if one["name"] == name)
+    return str(next(one["id"] for one in ina.roster(of) if one["name"] == name))
 
 
 # --- a message ---
