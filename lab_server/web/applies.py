@@ -1,7 +1,8 @@
 """What applies to everybody in a class now: from its row, as it was kept, and the clock. Pure.
 
-Knows what is in `classes.room`: {"message": {"text", "by", "at"}, "here": {"lesson", "step", "by"}, "paused": {"by", "at"}, "ending":
-{"by", "at", "seconds", "before"}, "resets": {member: {"by", "at"}}}. Doesn't know who may change it, nor what is done about it.
+Knows what is in `classes.room`: {"message": {"text", "by", "at"}, "here": {"lesson", "step", "by", "at"}, "paused": {"by", "at"},
+"ending": {"by", "since", "at", "seconds", "before"}, "resets": {member: {"by", "at"}}}. Doesn't know who may change it, nor what is
+done about it.
 """
 
 from __future__ import annotations
@@ -60,15 +61,13 @@ def _parts(lesson: Lesson) -> list[tuple[str, str, str]]:
     return found + [(task.name, f"the task {task.title}", f"task-{task.name}") for task in lesson.tasks]
 
 
-def here(of: Class, catalog: Catalog) -> dict[str, str] | None:
+def here(of: Class, catalog: Catalog) -> dict[str, Any] | None:
     """Where everybody is to go; None also where the course no longer has that place."""
     kept = of.room.get("here")
     if not kept:
         return None
     try:
-        return {"lesson": kept["lesson"], "step": kept["step"], "by": kept["by"]} | place(
-            catalog, kept["lesson"], kept["step"]
-        )
+        return dict(kept) | place(catalog, kept["lesson"], kept["step"])
     except Unfit:
         return None
 

@@ -31,6 +31,7 @@ TICK = 1.0  # seconds between two looks at the clock
 READ_EVERY = 15.0  # seconds after which what is kept is read again, though nobody said that it changed
 PAUSED_MOST = 4 * 3600.0  # seconds: who paused a class and went home has nobody's sandbox stand still for ever
 SETTLES = 5.0  # seconds that is waited for sandboxes to stand still, or to go on
+NEWS = 12 * 3600.0  # seconds for which a learner is told that their sandbox was reset
 SEVERAL = 8  # sandboxes ended at once
 
 
@@ -69,14 +70,16 @@ class Caretaker:
         return {
             "message": of.room.get("message"),
             "here": applies.here(of, self._catalog),
-            "paused": {"by": paused["by"]} if paused else None,
+            "paused": paused,
             "closes_in": self._ends.told(of),
-            "ending": {"by": ending["by"]} if ending else None,
+            "ending": {"by": ending["by"], "at": ending["since"]} if ending else None,
         }
 
     def _tell(self, room: Room, member: Member) -> Mapping[str, object]:
         assert room.of
-        return self.holds(room.of) | {"reset": room.of.room.get("resets", {}).get(member.id)}
+        reset = room.of.room.get("resets", {}).get(member.id)
+        news = reset is not None and abs(self._clock.wall() - reset["at"]) < NEWS
+        return self.holds(room.of) | {"reset": reset if news else None}
 
     # --- what changed ---
 

@@ -75,7 +75,8 @@ class Conduct:
         if to:
             applies.place(self._catalog, *to)
         await self._allowed(who, id)
-        return await self._write(id, {"here": {"lesson": to[0], "step": to[1], "by": who.name} if to else None})
+        here = {"lesson": to[0], "step": to[1], "by": who.name, "at": self._clock.wall()} if to else None
+        return await self._write(id, {"here": here})
 
     async def _write(self, id: str, changes: Mapping[str, Any]) -> Class:
         async with self._store.write() as at:
@@ -147,7 +148,7 @@ class Conduct:
                 raise Conflict("The class is closed already.", "Open it first; then it can be ended with a countdown.")
             earlier = applies.ending(of)
             before = earlier["before"] if earlier else of.closes
-            ending = {"by": who.name, "at": now + seconds, "seconds": seconds, "before": before}
+            ending = {"by": who.name, "since": now, "at": now + seconds, "seconds": seconds, "before": before}
             await audit.add(at, of, who, audit.ENDED, now, seconds=seconds)
             of = await classes.conduct(at, id, {"ending": ending}, closes=now + seconds)
         await self._caretaker.follow(id)

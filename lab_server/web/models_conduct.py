@@ -47,10 +47,12 @@ class HereOut(BaseModel):
     part: str = Field(description="The step in words; empty: the lesson as a whole.")
     url: str
     by: str
+    at: float
 
 
 class By(BaseModel):
     by: str = Field(description="Who did it: an account's name.")
+    at: float = Field(description="When, in seconds since the epoch.")
 
 
 class RoomOut(BaseModel):

@@ -16,7 +16,6 @@ NEAR = 300.0  # seconds before its end that a learner is told, or half of a shor
 AWAY_MOST = (
     600.0  # seconds without a server that count as time gone by; of a longer absence nobody knows how long it was
 )
-MOST = 24 * 3600.0  # seconds that a lease may have left, where its own terms don't give it more
 LEFT_LEAST = 300.0  # seconds that a lease has at the least after a restart of the server: time to be told
 
 Why = Literal["idle", "limit"]  # what can be foreseen; "class" comes from outside
@@ -40,6 +39,11 @@ class Terms:
     limit: float = 0.0
     extension: float = 0.0
     extensions: int = 0
+
+    @property
+    def whole(self) -> float:
+        """The longest that one lasts, with all its extensions."""
+        return self.limit + self.most * self.extension
 
     @property
     def most(self) -> int:
@@ -88,7 +92,7 @@ class Lasting:
         if idle is not None and terms.idle:
             made.active = now - terms.idle + min(max(idle - away, LEFT_LEAST), terms.idle)
         if limit is not None and terms.limit:
-            most = max(terms.limit + terms.most * terms.extension, MOST)
+            most = terms.whole
             made.limit_at = now + min(max(limit - away, LEFT_LEAST), most)
         return made
 
@@ -139,9 +143,10 @@ class Lasting:
         self.touch(now)
 
     def grant(self, now: float, seconds: float) -> None:
-        """Put every end off, however often that was done before: by whoever runs the class."""
+        """Put its ends off, however often that was done before: by whoever runs the class. It never has more left than one that is new
+        and extended as often as may be."""
         if self.limit_at is not None:
-            self.limit_at = max(self.limit_at, min(self.limit_at + seconds, now + MOST))
+            self.limit_at = max(self.limit_at, min(self.limit_at + seconds, now + self.terms.whole))
         self.touch(now)
 
     def pause(self, seconds: float) -> None:

@@ -78,6 +78,7 @@ def test_one_is_ready_before_anybody_came_and_is_taken(keep: Make) -> None:
         "labels": {"owner": "ann"},
         "state": "ready",
         "detail": "",
+        "frozen": False,
     }
     assert registry.get(ID.format(1))[0] is driver.sandboxes[ready]
     assert [entry["sandbox"] for entry in registry.all()] == [ID.format(1)]
