@@ -10,7 +10,7 @@ one every ten seconds (web/api/parts.py): with 50 classes, years of tries for a 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -103,10 +103,13 @@ async def make(
     opens: float | None,
     closes: float | None,
     now: float,
+    limits: Mapping[str, Any] | None = None,
 ) -> Class:
     """A new class, with a code, and nobody in it."""
     code = await _new_code(connection)
-    made = Class(secrets.token_hex(6), title, lessons, code, seats, opens, closes, False, False, now, 1, {}, {})
+    made = Class(
+        secrets.token_hex(6), title, lessons, code, seats, opens, closes, False, False, now, 1, {}, dict(limits or {})
+    )
     await connection.execute(classes.insert().values(**vars(made) | {"lessons": list(lessons)}))
     return made
 
@@ -118,6 +121,11 @@ async def get(connection: AsyncConnection, id: str, *, hold: bool = False) -> Cl
     if row is None:
         raise NotFound("There is no such class.", "The list of your classes has those there are.")
     return _class(row)
+
+
+async def some(connection: AsyncConnection, ids: Iterable[str]) -> Mapping[str, Class]:
+    """Those of these that are there."""
+    return {row.id: _class(row) for row in await connection.execute(select(classes).where(classes.c.id.in_(ids)))}
 
 
 async def by_code(connection: AsyncConnection, text: str, *, hold: bool = False) -> Class | None:

@@ -133,6 +133,20 @@ async def of_learner(connection: AsyncConnection, learner: str) -> list[tuple[Me
     return [(member, await classes.get(connection, member.of)) for member in found]
 
 
+async def classes_of(connection: AsyncConnection, some: Sequence[str]) -> Mapping[str, list[Class]]:
+    """Learner → the classes that they are in and that aren't archived, for those of some learners who are in any."""
+    found: dict[str, list[Class]] = {}
+    for start in range(0, len(some), AT_ONCE):
+        where = members.c.learner.in_(some[start : start + AT_ONCE])
+        rows = await connection.execute(select(members.c.learner, _class).where(where))
+        mine = [(row[0], row[1]) for row in rows]
+        there = await classes.some(connection, {of for _, of in mine})
+        for learner, of in mine:
+            if of in there and not there[of].archived:
+                found.setdefault(learner, []).append(there[of])
+    return found
+
+
 async def counts(connection: AsyncConnection, of: Sequence[str]) -> Mapping[str, int]:
     """How many learners each class has."""
     query = select(_class, func.count()).where(_class.in_(of)).group_by(_class)

@@ -41,6 +41,7 @@ from lab_server.web.api import (
 from lab_server.web.api.parts import Parts
 from lab_server.web.caretaker import Caretaker
 from lab_server.web.checks import Checks
+from lab_server.web.class_terms import ClassTerms
 from lab_server.web.classes import Classes
 from lab_server.web.clock import Clock
 from lab_server.web.conduct import Conduct
@@ -81,10 +82,12 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
             log.error("progress can't be kept", why=str(why))
         service = Service(client)
         hub = Hub(service)
-        leases = Leases(service, hub, catalog, Terms(**settings.terms), clock)
+        terms = ClassTerms(store, Terms(**settings.terms), clock or Clock())
+        leases = Leases(service, hub, catalog, terms.host, clock)
+        leases.terms_of, leases.began, terms.holders, terms.learned = terms.of, terms.want, leases.owners, leases.renew
         keeper = Keeper(leases, service, hub, catalog, store)
         wall = leases.clock.wall
-        classes_, joining = Classes(catalog, store, wall), Joining(catalog, store, wall)
+        classes_, joining = Classes(catalog, store, wall, terms.host), Joining(catalog, store, wall)
         rooms = Rooms(store, leases.clock)
         freezer = Freezer(leases, service)
         caretaker = Caretaker(catalog, store, rooms, leases, freezer)
@@ -93,6 +96,7 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
         def changed(id: str) -> None:
             rooms.changed(id)
             caretaker.changed(id)
+            terms.changed()
 
         classes_.changed = joining.changed = changed
         app.state.parts = Parts(
@@ -121,6 +125,7 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
             await rooms.close()
             await caretaker.close()
             await freezer.close()
+            await terms.close()
             await keeper.close()
             await leases.close()
             service.close()

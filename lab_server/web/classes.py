@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,6 +24,7 @@ from lab_server.store.engine import Store
 from lab_server.store.staff import Place, Role
 from lab_server.web.faults import Unfit
 from lab_server.web.standings import Standing, Standings
+from lab_server.web.terms import Terms, span, times
 
 LONGEST_TITLE = 80  # characters
 ADMIN = "admin"
@@ -49,6 +51,19 @@ def fit(text: str, longest: int = names.LONGEST) -> str:
         ) from None
 
 
+def limited(host: Terms, there: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """A class's limits with what is given of them; None takes one away. Raises Unfit for what is beyond the host's own."""
+    if (idle := given.get("idle")) and host.idle and 60 * idle > host.idle:
+        raise Unfit(f"Here a sandbox that nobody uses ends after {span(host.idle)}.", "Choose that, or less.")
+    if (limit := given.get("limit")) and host.limit and 60 * limit > host.limit:
+        raise Unfit(f"Here a sandbox ends after {span(host.limit)}.", "Choose that, or less.")
+    if (often := given.get("extensions")) and often > host.extensions:
+        raise Unfit(
+            f"Here the time of a sandbox can be extended {times(host.extensions)} at the most.", "Choose that, or less."
+        )
+    return {name: value for name, value in (dict(there) | dict(given)).items() if value is not None}
+
+
 def lessons_of(catalog: Catalog, of: Class) -> list[Lesson]:
     """What is taught in it, in the catalogue's order; a lesson that is no longer there is left out."""
     return [lesson for lesson in catalog.lessons if not of.lessons or lesson.id in of.lessons]
@@ -57,8 +72,11 @@ def lessons_of(catalog: Catalog, of: Class) -> list[Lesson]:
 class Classes:
     """One for the whole server. `clock`: seconds since the epoch. `changed` is told the id of a class that, or whose learners, did."""
 
-    def __init__(self, catalog: Catalog, store: Store, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, catalog: Catalog, store: Store, clock: Callable[[], float] = time.time, host: Terms | None = None
+    ) -> None:
         self._catalog, self._store, self._clock = catalog, store, clock
+        self._host = host or Terms()  # what no class goes beyond
         self._standings = Standings(catalog)
         self.changed: Callable[[str], None] = lambda id: None
 
@@ -82,21 +100,31 @@ class Classes:
             return (await self._held(at, [(one, role)]))[0]
 
     async def make(
-        self, who: Account, title: str, lessons: Sequence[str], seats: int, opens: float | None, closes: float | None
+        self,
+        who: Account,
+        title: str,
+        lessons: Sequence[str],
+        seats: int,
+        opens: float | None,
+        closes: float | None,
+        limits: Mapping[str, Any] = MappingProxyType({}),
     ) -> Held:
-        """A class with a code; the account is its instructor."""
+        """A class with a code; the account is its instructor. `limits` as in terms.py."""
         title, chosen = fit(title, LONGEST_TITLE), self._chosen(lessons)
         _check_times(opens, closes)
-        now = self._clock()
+        held, now = limited(self._host, {}, limits), self._clock()
         async with self._store.write() as at:
-            made = await classes.make(at, title, chosen, seats, opens, closes, now)
+            made = await classes.make(at, title, chosen, seats, opens, closes, now, held)
             await staff.put(at, made.id, who.id, Role.INSTRUCTOR, now)
             return (await self._held(at, [(made, Role.INSTRUCTOR)]))[0]
 
     async def change(self, who: Account, id: str, version: int, given: Mapping[str, Any]) -> Held:
-        """Change what is given of title, lessons, seats, opens, closes, state. Raises Conflict where `version` is not today's."""
+        """Change what is given of title, lessons, seats, opens, closes, state, limits. Raises Conflict where `version` is not today's.
+
+        Of `limits`, what is left out stays.
+        """
         changes = dict(given)
-        state = changes.pop("state", None)
+        state, limits = changes.pop("state", None), changes.pop("limits", None)
         if "title" in changes:
             changes["title"] = fit(changes["title"], LONGEST_TITLE)
         if "lessons" in changes:
@@ -104,6 +132,8 @@ class Classes:
         async with self._store.write() as at:
             one, role = await _allowed(at, who, id, change=True)
             changes |= _become(one, state, self._clock())
+            if limits is not None:
+                changes["limits"] = limited(self._host, one.limits, limits)
             _check_times(changes.get("opens", one.opens), changes.get("closes", one.closes))
             changed = await classes.change(at, id, version, changes)
             held = (await self._held(at, [(changed, role)]))[0]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
 
 import structlog
 
@@ -160,6 +162,7 @@ class Keeper:
         """End what is due, tell of what soon is, and forget what was over long ago."""
         now = self._clock.running()
         still, self._last = now - self._last, now
+        self._leases.renew()  # a class may have opened or closed
         for lease in self._leases.all():
             if lease.lasting:
                 if still > STOOD_STILL or lease.paused:
@@ -173,7 +176,8 @@ class Keeper:
                 self._leases.remove(lease)
 
     def _end(self, lease: Lease, end: End) -> None:
-        self._leases.settle(lease, "ended", end.why, self._leases.terms.words(end.why), KEPT)
+        assert lease.lasting
+        self._leases.settle(lease, "ended", end.why, lease.lasting.terms.words(end.why), KEPT)
         self.discard(lease.id)
 
     def _tell(self, lease: Lease, end: End | None, now: float) -> None:
@@ -218,7 +222,8 @@ class Keeper:
     def _row(self, lease: Lease) -> Row:
         now, wall = self._clock.running(), self._clock.wall()
         lasting = lease.lasting or lease.past
-        idle, limit = lease.lasting.left(now) if lease.lasting else (None, None)
+        # by the host's terms: what classes make of them may have changed by the time it is read
+        idle, limit = lease.lasting.left(now, self._leases.terms) if lease.lasting else (None, None)
         active = wall - (now - lasting.active) if lasting else lease.since
         ended = lease.over[1] if lease.over else None
         names = (lease.id, lease.owner, lease.lesson, lease.state, lease.since)
@@ -260,12 +265,23 @@ class Keeper:
         elif row.reason in ("idle", "limit", "class", "lost") and row.ended is not None:
             ago = min(max(self._clock.wall() - row.ended, 0.0), KEPT_FOR)
             lease.over = (self._clock.running() - ago, row.ended)
-            words = GONE if row.reason == "lost" else self._leases.terms.words(row.reason)
+            lease.past = self._then(row)
+            words = GONE if row.reason == "lost" else self._leases.why(lease)
             lease.detail = f"{words} {AGAIN if row.reason == 'lost' else KEPT}"
         else:
             return False
         self._leases.add(lease)
         return True
+
+    def _then(self, row: Row) -> Lasting:
+        """The time of a lease that is over, as far as a row tells: with a class's terms it may have been idle for less than with ours."""
+        terms, ended = self._leases.terms, row.ended or row.noted
+        unused = 60.0 * round((ended - row.active) / 60)
+        if row.reason == "idle" and 0 < unused < (terms.idle or math.inf):
+            terms = replace(terms, idle=unused)
+        past = Lasting.begin(terms, self._clock.running() - (self._clock.wall() - row.active))
+        past.extended = row.extended
+        return past
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

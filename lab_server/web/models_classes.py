@@ -54,6 +54,27 @@ class SigninKept(BaseModel):
     here: bool = Field(description="It is this browser's.")
 
 
+Minutes = Annotated[int, Field(ge=10, le=525_600)]
+Often = Annotated[int, Field(ge=0, le=1000)]
+OWN = "Null: as everywhere on this host."
+
+
+class LimitsIn(BaseModel):
+    """What the sandboxes of a class's learners may, while it is open. What is left out stays; nothing goes beyond the host's settings."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[Minutes | None, Field(description=f"Minutes after which a sandbox ends. {OWN}")] = None
+    idle: Annotated[Minutes | None, Field(description=f"Minutes after which one that nobody uses ends. {OWN}")] = None
+    extensions: Annotated[Often | None, Field(description=f"How often a learner can put the limit off. {OWN}")] = None
+
+
+class LimitsOut(BaseModel):
+    limit: int | None = None
+    idle: int | None = None
+    extensions: int | None = None
+
+
 class ClassIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -62,6 +83,7 @@ class ClassIn(BaseModel):
     seats: SeatCount = 30
     opens: Time | None = None
     closes: Time | None = None
+    limits: LimitsIn = LimitsIn()
 
 
 class ClassChange(BaseModel):
@@ -76,6 +98,7 @@ class ClassChange(BaseModel):
     opens: Time | None = None
     closes: Time | None = None
     state: Literal["open", "closed", "archived"] = "open"
+    limits: LimitsIn = LimitsIn()
 
 
 class VersionIn(BaseModel):
@@ -111,6 +134,7 @@ class ClassOut(BaseModel):
     role: Literal["admin", "instructor", "assistant"] = Field(description="The asking account's.")
     made: float
     version: int
+    limits: LimitsOut
     staff: list[StaffOut]
 
 

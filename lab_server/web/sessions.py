@@ -71,6 +71,8 @@ class Leases:
     ) -> None:
         self._service, self._hub, self._catalog = service, hub, catalog
         self.terms, self.clock = terms or Terms(), clock or Clock()
+        self.terms_of: Callable[[str], Terms] = lambda owner: self.terms  # of a learner, now
+        self.began: Callable[[str], None] = lambda owner: None  # is told whose sandbox is ready
         self._owners: dict[str, Lease] = {}
         self._ids: dict[str, Lease] = {}
         self.turns: Turns[str] = Turns()  # of a learner
@@ -94,6 +96,10 @@ class Leases:
 
     def all(self) -> list[Lease]:
         return list(self._ids.values())
+
+    def owners(self) -> list[str]:
+        """The learners that have a sandbox."""
+        return [lease.owner for lease in self._ids.values() if lease.lasting]
 
     def by_id(self, id: str) -> Lease | None:
         return self._ids.get(id)
@@ -204,6 +210,11 @@ class Leases:
         self.changed(lease.id)
         return lease
 
+    def why(self, lease: Lease) -> str:
+        """Why one that is over is, in a sentence that fits a close frame."""
+        terms = lease.past.terms if lease.past else self.terms
+        return terms.words(lease.reason)
+
     def touch(self, id: str) -> None:
         """The sandbox is used: somebody types, or asks for a check."""
         lease = self._ids.get(id)
@@ -280,9 +291,17 @@ class Leases:
 
     def is_ready(self, lease: Lease) -> None:
         lease.state, lease.detail = "ready", ""
-        lease.lasting = Lasting.begin(self.terms, self.clock.running())
+        lease.lasting = Lasting.begin(self.terms_of(lease.owner), self.clock.running())
+        self.began(lease.owner)
         self.changed(lease.id)
         self.on_ready(lease)
+
+    def renew(self) -> None:
+        """Learners may have other terms than before: their leases have them from here on."""
+        now = self.clock.running()
+        for lease in self._ids.values():
+            if lease.lasting and lease.lasting.become(self.terms_of(lease.owner), now):
+                self.changed(lease.id)
 
     async def _create(self, lease: Lease, limit: asyncio.Timeout) -> None:
         left = START_WITHIN

@@ -6,7 +6,9 @@ learners, sandboxes, the store or what is done when the time is up.
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -16,7 +18,10 @@ NEAR = 300.0  # seconds before its end that a learner is told, or half of a shor
 AWAY_MOST = (
     600.0  # seconds without a server that count as time gone by; of a longer absence nobody knows how long it was
 )
-LEFT_LEAST = 300.0  # seconds that a lease has at the least after a restart of the server: time to be told
+LEFT_LEAST = (
+    300.0  # seconds that a lease has at the least after a restart, or once its terms got shorter: time to be told
+)
+LIMITS = ("idle", "limit", "extensions")  # what a class may say of its learners' sandboxes; the first two in minutes
 
 Why = Literal["idle", "limit"]  # what can be foreseen; "class" comes from outside
 
@@ -50,6 +55,15 @@ class Terms:
         """How often a limit can be put off."""
         return self.extensions if self.extension else 0
 
+    def within(self, classes: Sequence[Mapping[str, object]]) -> Terms:
+        """These, as what the classes of a learner say makes them: the kindest of each counts, and none beyond these."""
+        if not classes:
+            return self
+        idle = max(_shorter(self.idle, one.get("idle")) for one in classes)
+        limit = max(_shorter(self.limit, one.get("limit")) for one in classes)
+        often = max(min(self.extensions, _number(one.get("extensions"), self.extensions)) for one in classes)
+        return Terms(0.0 if idle == math.inf else idle, 0.0 if limit == math.inf else limit, self.extension, int(often))
+
     def words(self, why: str) -> str:
         """Why a lease ended, in a sentence that fits a websocket's close frame."""
         if why == "idle":
@@ -57,6 +71,15 @@ class Terms:
         if why == "class":
             return "Your class has ended."
         return "Its time was up."
+
+
+def _number(given: object, otherwise: float) -> float:
+    return given if isinstance(given, (int, float)) else otherwise
+
+
+def _shorter(host: float, minutes: object) -> float:
+    """Seconds, of which inf is for ever."""
+    return min(host or math.inf, 60.0 * _number(minutes, math.inf))
 
 
 class End(NamedTuple):
@@ -67,19 +90,26 @@ class End(NamedTuple):
     why: Why
 
 
-@dataclass
+@dataclass(slots=True)
 class Lasting:
-    """The time of one lease. `active`: the last use, `limit_at`: when its time is up (None: never); of the running clock."""
+    """The time of one lease. `active`: the last use, `begun`: since when its time counts, `least`: before which it doesn't end, since
+    its terms got shorter; of the running clock."""
 
     terms: Terms
     active: float
-    limit_at: float | None
+    begun: float
     extended: int = 0
     used: bool = False  # since this server knows it
+    least: float = -math.inf
 
     @classmethod
     def begin(cls, terms: Terms, now: float) -> Lasting:
-        return cls(terms, now, now + terms.limit if terms.limit else None)
+        return cls(terms, now, now)
+
+    @property
+    def limit_at(self) -> float | None:
+        """When its time is up; None: never."""
+        return self.begun + self.terms.limit + self.extended * self.terms.extension if self.terms.limit else None
 
     @classmethod
     def resume(
@@ -93,8 +123,18 @@ class Lasting:
             made.active = now - terms.idle + min(max(idle - away, LEFT_LEAST), terms.idle)
         if limit is not None and terms.limit:
             most = terms.whole
-            made.limit_at = now + min(max(limit - away, LEFT_LEAST), most)
+            made.begun = now + min(max(limit - away, LEFT_LEAST), most) - terms.limit - extended * terms.extension
         return made
+
+    def become(self, terms: Terms, now: float) -> bool:
+        """Have other terms from here on; whether they are. Nobody's end comes so soon that they couldn't be told."""
+        if terms == self.terms:
+            return False
+        before, self.terms = self.end(), terms
+        after = self.end()
+        if after and after.at < now + LEFT_LEAST and (before is None or after.at < before.at):
+            self.least = min(before.at, now + LEFT_LEAST) if before else now + LEFT_LEAST
+        return True
 
     @property
     def extendable(self) -> bool:
@@ -112,16 +152,19 @@ class Lasting:
         """The next end; None: it has none."""
         idle, limit_at = self.terms.idle, self.limit_at
         if idle and (limit_at is None or self.active + idle <= limit_at):
-            at = self.active + idle
+            at = max(self.active + idle, self.least)
             return End(at, at - min(NEAR, idle / 2), "idle")
         if limit_at is not None:
-            return End(limit_at, limit_at - min(NEAR, self.terms.limit / 2), "limit")
+            at = max(limit_at, self.least)
+            return End(at, at - min(NEAR, self.terms.limit / 2), "limit")
         return None
 
-    def left(self, now: float) -> tuple[float | None, float | None]:
-        """Seconds that are left of the idle time and of the limit; None: for ever."""
-        idle = self.active + self.terms.idle - now if self.terms.idle else None
-        return idle, None if self.limit_at is None else self.limit_at - now
+    def left(self, now: float, terms: Terms | None = None) -> tuple[float | None, float | None]:
+        """Seconds that are left of the idle time and of the limit, by its own terms or by these; None: for ever."""
+        terms = terms or self.terms
+        idle = self.active + terms.idle - now if terms.idle else None
+        limit = self.begun + terms.limit + self.extended * terms.extension - now if terms.limit else None
+        return idle, limit
 
     def touch(self, now: float) -> None:
         """It is used."""
@@ -137,23 +180,22 @@ class Lasting:
                     f"The time of this sandbox can't be extended any more{often}.",
                     "Copy what you need out of it; when it has ended you can start a new one. Your progress is kept.",
                 )
-            assert self.limit_at is not None
-            self.limit_at += self.terms.extension
+            self.begun += max(0.0, self.least - (self.limit_at or 0.0))  # it is put off from where it was told to be
             self.extended += 1
         self.touch(now)
 
     def grant(self, now: float, seconds: float) -> None:
         """Put its ends off, however often that was done before: by whoever runs the class. It never has more left than one that is new
         and extended as often as may be."""
-        if self.limit_at is not None:
-            self.limit_at = max(self.limit_at, min(self.limit_at + seconds, now + self.terms.whole))
+        if (limit_at := self.limit_at) is not None:
+            self.begun += max(0.0, min(seconds, now + self.terms.whole - limit_at))
         self.touch(now)
 
     def pause(self, seconds: float) -> None:
         """Time in which nobody could use it doesn't count."""
         self.active += seconds
-        if self.limit_at is not None:
-            self.limit_at += seconds
+        self.begun += seconds
+        self.least += seconds
 
 
 def span(seconds: float) -> str:
@@ -167,4 +209,4 @@ def span(seconds: float) -> str:
 
 
 def times(count: int) -> str:
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+    return {0: "not once", 1: "once", 2: "twice"}.get(count, f"{count} times")

@@ -229,6 +229,28 @@ def test_the_pages_are_accessible_and_fit_their_window(
     axe.check(page)
 
 
+def test_a_class_gets_limits_and_the_host_has_the_last_word(visit: Open) -> None:
+    page = visit("/room/", viewport=PHONE, color_scheme="dark")
+    sign_in(page)
+    make_class(page, "Short")
+    page.get_by_role("button", name="Change").click()
+    dialog = page.get_by_role("dialog", name="Change the class")
+    limits = dialog.get_by_role("group", name="Sandboxes of its learners")
+    limits.get_by_label("Minutes until the end").fill("90")
+    limits.get_by_label("Extensions").fill("99")
+    axe.check(page)
+    dialog.get_by_role("button", name="Save").click()
+    dialog.get_by_text("can be extended 8 times at the most. Choose that, or less.").wait_for()
+    limits.get_by_label("Extensions").fill("0")
+    dialog.get_by_role("button", name="Save").click()
+    dialog.wait_for(state="detached")
+    page.get_by_role("button", name="Change").click()
+    values = [
+        dialog.get_by_label(name).input_value() for name in ("Minutes until the end", "Minutes unused", "Extensions")
+    ]
+    assert values == ["90", "", "0"]
+
+
 def test_a_class_that_is_over_is_found_again_and_left(visit: Open) -> None:
     page = visit("/room/")
     sign_in(page)

@@ -49,13 +49,13 @@ class Channel:
             self.told[message["type"]] = message
 
     def until(self, so: Any, within: float = PATIENCE) -> Any:
-        """Take messages until `so(self)` is true; what it said. `so` may fail with KeyError or IndexError until then."""
+        """Take messages until `so(self)` is true; what it said. `so` may fail for what isn't there until then."""
         until = time.monotonic() + within
         while True:
             try:
                 if found := so(self):
                     return found
-            except (KeyError, IndexError):
+            except (KeyError, IndexError, ValueError):
                 pass
             assert time.monotonic() < until, self.told
             self.take(max(0.01, until - time.monotonic()))

@@ -95,6 +95,40 @@ def test_a_clock_set_by_a_day_takes_ten_minutes_at_the_most(day: float) -> None:
     assert idle and limit and idle >= HOUR - 600 and limit >= 3 * HOUR - 600 and lasting.extended == 1
 
 
+def test_classes_make_less_of_the_hosts_terms_and_the_kindest_counts() -> None:
+    assert TERMS.within([]) is TERMS and TERMS.within([{}]) == TERMS
+    short, long = {"idle": 10, "limit": 30, "extensions": 0}, {"idle": 20, "limit": 15, "record": True}
+    assert TERMS.within([short]) == Terms(600, 1800, HOUR, 0)
+    assert TERMS.within([short, long]) == Terms(1200, 1800, HOUR, 2)
+    assert TERMS.within([short, {}]) == TERMS, "one that says nothing leaves everything"
+    beyond = {"idle": 999, "limit": 999, "extensions": 99}
+    assert TERMS.within([beyond]) == TERMS, "also where the host had more once"
+    assert Terms().within([short]) == Terms(600, 1800, 0, 0) and Terms().within([{}]) == Terms()
+
+
+def test_other_terms_move_the_end_and_leave_time_to_be_told() -> None:
+    lasting = Lasting.begin(TERMS, 0)
+    assert not lasting.become(TERMS, 5) and lasting.become(Terms(idle=1200), 600)
+    end = lasting.end()
+    assert end and (end.at, end.why) == (1200, "idle")
+    assert lasting.become(Terms(idle=600), 600)
+    end = lasting.end()
+    assert end and end.at == 600 + LEFT_LEAST, "it would have been over already"
+    assert lasting.become(TERMS, 700)
+    end = lasting.end()
+    assert end and end.at == HOUR, "and all is as it was"
+
+
+def test_a_limit_that_came_short_is_put_off_from_where_it_was_told_to_be() -> None:
+    lasting = Lasting.begin(Terms(limit=4 * HOUR, extension=HOUR, extensions=1), 0)
+    lasting.become(Terms(limit=HOUR, extension=HOUR, extensions=1), 2 * HOUR)
+    end = lasting.end()
+    assert end and end.at == 2 * HOUR + LEFT_LEAST
+    lasting.extend(2 * HOUR + 1)
+    end = lasting.end()
+    assert end and end.at == 3 * HOUR + LEFT_LEAST and not lasting.extendable
+
+
 def test_terms_that_came_or_went_with_a_restart() -> None:
     assert Lasting.resume(Terms(), 0, 5, 5, 0, 0).end() is None
     assert Lasting.resume(TERMS, 0, None, None, 0, 0) == Lasting.begin(TERMS, 0)

@@ -39,7 +39,15 @@ export interface ClassOut {
   role: "admin" | "instructor" | "assistant";
   made: number;
   version: number;
+  limits: Limits;
   staff: { account: string; name: string; role: "instructor" | "assistant" }[];
+}
+
+/** Of the sandboxes of a class's learners, in minutes and times; null: as everywhere on this server. */
+export interface Limits {
+  limit: number | null;
+  idle: number | null;
+  extensions: number | null;
 }
 
 export interface ClassFields {
@@ -48,6 +56,7 @@ export interface ClassFields {
   seats: number;
   opens: number | null;
   closes: number | null;
+  limits: Limits;
 }
 
 export interface LessonName {

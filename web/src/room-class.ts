@@ -103,7 +103,7 @@ export class ClassPage {
 
   private showEntry(of: ClassOut): void {
     if (of.state === "archived") {
-      this.entry.replaceChildren(h("p", {}, "The class is over: nobody can join, and its learners no longer have it on their pages."));
+      this.entry.replaceChildren(h("p", {}, "The class is over: nobody can join, and lessons no longer show it. Its learners find it under “My classes”, and can leave it there."));
       return;
     }
     const copy = button("Copy link", () => void copyText(of.link).then((done) => this.line.say(done ? "The link is copied." : "Not copied: select it instead.", !done)), { class: "lab-button", "data-act": "copy" });

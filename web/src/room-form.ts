@@ -15,6 +15,12 @@ export async function openClassForm(of: ClassOut | null, done: (made: ClassOut) 
   const seats = h("input", { type: "number", required: true, min: "1", max: "1000", value: String(of?.seats ?? 30) });
   const opens = h("input", { type: "datetime-local", value: toLocal(of?.opens ?? null) });
   const closes = h("input", { type: "datetime-local", value: toLocal(of?.closes ?? null) });
+  const some = (value: number | null | undefined, least: string, most: string): HTMLInputElement =>
+    h("input", { type: "number", min: least, max: most, step: "1", value: String(value ?? "") });
+  const limit = some(of?.limits.limit, "10", "525600");
+  const idle = some(of?.limits.idle, "10", "525600");
+  const extensions = some(of?.limits.extensions, "0", "1000");
+  const orNull = (input: HTMLInputElement): number | null => (input.value === "" ? null : input.valueAsNumber);
   const chosen = new Set(of?.lessons ?? []);
   const boxes = lessons.map((lesson) => {
     const box = h("input", { type: "checkbox", value: lesson.id });
@@ -29,6 +35,7 @@ export async function openClassForm(of: ClassOut | null, done: (made: ClassOut) 
     seats: seats.valueAsNumber,
     opens: fromLocal(opens.value),
     closes: fromLocal(closes.value),
+    limits: { limit: orNull(limit), idle: orNull(idle), extensions: orNull(extensions) },
   });
 
   const save = async (): Promise<void> => {
@@ -61,6 +68,13 @@ export async function openClassForm(of: ClassOut | null, done: (made: ClassOut) 
       h("fieldset", { class: "lab-room__pick" }, h("legend", {}, "Lessons"), ...lessons.map((lesson, n) => h("label", {}, boxes[n] as HTMLInputElement, " ", lesson.title))),
       field("Seats", seats, "Learners at the most"),
       h("div", { class: "lab-room__two" }, field("Opens", opens, "Left empty: at once"), field("Closes", closes, "Left empty: when you close it")),
+      h(
+        "fieldset",
+        { class: "lab-room__limits" },
+        h("legend", {}, "Sandboxes of its learners, while it is open"),
+        h("div", { class: "lab-room__three" }, field("Minutes until the end", limit), field("Minutes unused", idle), field("Extensions", extensions)),
+        h("p", { class: "lab-room__hint" }, "Left empty: as everywhere on this server. A class can have less than that, never more."),
+      ),
       line.element,
       h("div", { class: "lab-dialog__buttons" }, button("Cancel", () => dialog.close(), { class: "lab-button" }), submit(of ? "Save" : "Make the class")),
     ),

@@ -62,6 +62,7 @@ def public(held: Held, origin: str) -> ClassOut:
             "role": held.role,
             "made": it.made,
             "version": it.version,
+            "limits": dict(it.limits),
             "staff": [StaffOut(account=one.account, name=one.name, role=one.role) for one in held.staff],
         }
     )
@@ -80,7 +81,10 @@ async def every(parts: Joined, who: Instructor, origin: Origin) -> list[ClassOut
 @router.post("/api/classes", status_code=201, responses=SEEING)
 async def make(given: ClassIn, parts: Joined, who: Instructor, origin: Origin) -> ClassOut:
     """A class, open from `opens` on, or at once; the account is its instructor."""
-    made = await parts.classes.make(who.account, given.title, given.lessons, given.seats, given.opens, given.closes)
+    limits = given.limits.model_dump(exclude_unset=True)
+    made = await parts.classes.make(
+        who.account, given.title, given.lessons, given.seats, given.opens, given.closes, limits
+    )
     return public(made, origin)
 
 
@@ -93,6 +97,8 @@ async def one(id: ClassId, parts: Joined, who: Instructor, origin: Origin) -> Cl
 async def change(id: ClassId, given: ClassChange, parts: Joined, who: Instructor, origin: Origin) -> ClassOut:
     """What is given is changed, if the class is still at `version`. State `open` clears a time that speaks against it."""
     changes = {name: getattr(given, name) for name in given.model_fields_set - {"version"}}
+    if "limits" in changes:
+        changes["limits"] = given.limits.model_dump(exclude_unset=True)
     return public(await parts.classes.change(who.account, id, given.version, changes), origin)
 
 

@@ -157,7 +157,7 @@ async def _join(websocket: WebSocket, parts: Parts, learner: Learner, id: str, s
         if not SESSION.fullmatch(session) or session not in parts.sessions():
             raise NotFound(f"There is no session {session[:16]!r}.")
         if lease.state == "ended":
-            return Close(protocol.CLOSE_ENDED, parts.leases.terms.words(lease.reason))
+            return Close(protocol.CLOSE_ENDED, parts.leases.why(lease))
         if lease.reason == "lost":  # said before a page asks for a new one by itself: what was in it is gone
             return Close(protocol.CLOSE_ENDED, lease.detail)
         if lease.state != "ready":
