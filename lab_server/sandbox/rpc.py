@@ -23,7 +23,6 @@ from lab_server.sandbox.names import LABEL, MAX_COLUMNS, MAX_ROWS, SANDBOX_ID, S
 MAX_MESSAGE = 64 * 1024
 MAX_DESCRIPTORS = 3
 MOST_MEASURED = 256  # sandboxes in one question: the answer fits in a message
-MAX_SLOTS = 20_000  # id ranges below 2**31, and agents' ids below the first of them (oci.py)
 
 # verb -> its fields; every field is required, none other is allowed
 VERBS: dict[str, dict[str, str]] = {

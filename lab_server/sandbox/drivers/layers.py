@@ -23,13 +23,14 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from lab_server.errors import DriverUnavailable, HostFull, Missing, SandboxFailed
-from lab_server.sandbox import oci, rpc, syscalls
+from lab_server.sandbox import oci, syscalls
 from lab_server.sandbox.contract import DriverConfig, SandboxSpec
 from lab_server.sandbox.drivers.disks import Disks
 from lab_server.sandbox.drivers.parts import Parts
 from lab_server.sandbox.userns import UserNamespaces
 
 INODES_PER_MIB = 100
+MAX_SLOTS = 20_000  # id ranges below 2**31, and agents' ids below the first of them (oci.py)
 STORE = "var/lib/shared-images"  # below the root: where the image store is
 
 
@@ -73,7 +74,7 @@ class Layers:
         """A free slot, or this one. Raises HostFull when every one is taken."""
         with self._lock:
             if slot is None:
-                slot = next((n for n in range(rpc.MAX_SLOTS) if n not in self._slots), None)
+                slot = next((n for n in range(MAX_SLOTS) if n not in self._slots), None)
             if slot is None:
                 raise HostFull("Every id range of this host is taken.", "Try again later.")
             self._slots.add(slot)
