@@ -13,6 +13,8 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tests import shell
+
 CLONE = Path(__file__).parents[2]
 ORIGIN = "http://127.0.0.1:8000"
 PATIENCE = 180.0  # seconds, under emulation
@@ -25,10 +27,10 @@ class Failed(Exception):
 def eventually(what: str, true: Callable[[], object], within: float = PATIENCE) -> float:
     """Seconds until it was true. Raises Failed."""
     began = time.monotonic()
-    while not true():
-        if time.monotonic() - began > within:
-            raise Failed(f"{what}: not within {within:.0f} s")
-        time.sleep(0.1)
+    try:
+        shell.eventually(true, what, within)
+    except AssertionError as why:
+        raise Failed(str(why)) from None
     return time.monotonic() - began
 
 

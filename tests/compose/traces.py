@@ -6,10 +6,9 @@ Knows where the kernel and the engine list them. Doesn't know whose they are: wh
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
-from tests.compose.stack import Failed, docker
+from tests.compose.stack import Failed, docker, eventually
 
 CGROUPS = Path("/sys/fs/cgroup")
 ENGINE = {
@@ -50,8 +49,7 @@ def seen(before: set[str]) -> None:
 
 def none_left(before: set[str]) -> None:
     """Raises Failed naming what is there and was not. What ends by itself a moment later is waited for."""
-    until = time.monotonic() + WITHIN
-    while (left := taken() - before) and time.monotonic() < until:
-        time.sleep(0.5)
-    if left:
-        raise Failed("left behind:\n" + "\n".join(f"    {line}" for line in sorted(left)))
+    try:
+        eventually("nothing is left", lambda: not taken() - before, WITHIN)
+    except Failed:
+        raise Failed("left behind:\n" + "\n".join(f"    {line}" for line in sorted(taken() - before))) from None

@@ -13,6 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from tests.conftest import LESSON, PATIENCE, Server
+from tests.shell import eventually
 
 
 class Learner:
@@ -28,10 +29,8 @@ class Learner:
         return self.wait(answer.json()["id"])
 
     def wait(self, id: str, state: str = "ready") -> str:
-        until = time.monotonic() + PATIENCE
-        while (now := self.http.get(f"/api/sandboxes/{id}").json())["state"] != state:
-            assert time.monotonic() < until, now
-            time.sleep(0.02)
+        path = f"/api/sandboxes/{id}"
+        eventually(lambda: self.http.get(path).json()["state"] == state, f"the sandbox is {state}", PATIENCE)
         return id
 
     @property
