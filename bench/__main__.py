@@ -26,6 +26,7 @@ PARTS = {
     "page": "bytes of a lesson page before and until the terminal opens (Chromium)",
     "bridge": "output, echo, Ctrl-C and memory of a terminal against ttyd, terminado and a naive bridge",
     "checks": "what a task's check costs the server itself",
+    "wall": "200 learners on one wall: the server at rest, the age of a tile, the learners' echo",
     "machine": "the vm driver: boot, create, prompt, memory; a second scripts/serve (QEMU)",
 }
 

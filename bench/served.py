@@ -36,6 +36,7 @@ class Served:
     client: SpawnerClient
     web: int  # pids
     spawner: int
+    database: str
 
 
 @contextlib.contextmanager
@@ -67,7 +68,9 @@ def served(driver: str, **given: Any) -> Iterator[Served]:
         held.callback(_stop, web)
         _wait(port, place / "server.log")
         lesson = next(one for one in course.lessons if one.template == "default")
-        yield Served(port, lesson.id, lesson.sessions[0], SpawnerClient(settings.socket), web.pid, spawner)
+        yield Served(
+            port, lesson.id, lesson.sessions[0], SpawnerClient(settings.socket), web.pid, spawner, settings.database_url
+        )
 
 
 @contextlib.contextmanager

@@ -37,6 +37,7 @@ from lab_server.web.api import (
     site,
     tasks,
     terminals,
+    wall,
 )
 from lab_server.web.api.parts import Parts
 from lab_server.web.caretaker import Caretaker
@@ -60,6 +61,7 @@ from lab_server.web.signin import SignIns, wrong_passwords
 from lab_server.web.static import Site
 from lab_server.web.terms import Terms
 from lab_server.web.usage import Meter
+from lab_server.web.wall import Walls
 
 log = structlog.get_logger()
 
@@ -99,6 +101,8 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
             terms.changed()
 
         classes_.changed = joining.changed = changed
+        progress_, walls = Progress(catalog, store), Walls(catalog, store, rooms, leases, hub, classes_.standings)
+        progress_.did, progress_.gone = walls.did, rooms.gone
         app.state.parts = Parts(
             catalog,
             service,
@@ -106,13 +110,14 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
             leases,
             keeper,
             seats,
-            Progress(catalog, store),
+            progress_,
             Checks(service),
             SignIns(store, settings.port, *wrong_passwords()),
             classes_,
             joining,
             rooms,
             Conduct(catalog, store, classes_, rooms, leases, keeper, caretaker),
+            walls,
             seen,
             Meter(client),
         )
@@ -122,6 +127,7 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
             yield
         finally:
             hub.close()
+            await walls.close()
             await rooms.close()
             await caretaker.close()
             await freezer.close()
@@ -157,6 +163,7 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
         conduct,
         memberships,
         room,
+        wall,
     ):
         app.include_router(part.router)
     app.router.routes.append(_Rest("/", app=Site(settings.site)))

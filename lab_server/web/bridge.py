@@ -78,9 +78,11 @@ class Bridge:
         "_timer",
         "_wakes",
         "ended",
+        "heard",
         "name",
         "over",
         "ring",
+        "size",
         "typed",
         "viewers",
     )
@@ -90,6 +92,8 @@ class Bridge:
         self.ended: tuple[int | None, str, Close] | None = None
         self.viewers: list[Viewer] = []
         self.typed: Callable[[bytes], None] = ignore  # is told of all input, before it is written
+        self.heard = 0.0  # when somebody typed last, of monotonic(); 0.0: nobody did, that this process knows of
+        self.size = (protocol.DEFAULT_COLUMNS, protocol.DEFAULT_ROWS)  # as far as this process knows
         self._timed = 0.0  # when the input came whose echo is being timed; 0.0: none is
         self._fd, self._status = fd, status
         self._loop = asyncio.get_running_loop()
@@ -229,7 +233,8 @@ class Bridge:
         if viewer not in self.viewers or viewer.ending or self.over or not data:
             return
         self.typed(data)
-        self._timed = self._timed or monotonic()
+        self.heard = monotonic()
+        self._timed = self._timed or self.heard
         done = 0 if self._pending else self._put(viewer, data)
         if done == len(data):
             return

@@ -77,7 +77,7 @@ class Classes:
     ) -> None:
         self._catalog, self._store, self._clock = catalog, store, clock
         self._host = host or Terms()  # what no class goes beyond
-        self._standings = Standings(catalog)
+        self.standings = Standings(catalog)
         self.changed: Callable[[str], None] = lambda id: None
 
     async def allowed(self, who: Account, id: str, *, change: bool = False) -> tuple[Class, str]:
@@ -162,7 +162,7 @@ class Classes:
             one, _ = await _allowed(at, who, id)
             lessons = lessons_of(self._catalog, one)
             there = await members.of_class(at, id)
-            return lessons, await self._standings.of(at, id, there, [lesson.id for lesson in lessons])
+            return lessons, await self.standings.of(at, id, there, [lesson.id for lesson in lessons])
 
     async def remove(self, who: Account, id: str, member: str) -> None:
         """Take a learner out. With the code they can join again."""

@@ -190,9 +190,9 @@ class Guard:
             await _deny(why, scope, receive, send)
             return
         try:
-            scope.setdefault("state", {})["learner"] = self._cookies.read(
-                headers.get("cookie", ""), self._secure(scope)
-            )
+            secure = self._secure(scope)
+            learner = self._cookies.read(headers.get("cookie", ""), secure)
+            scope.setdefault("state", {}).update(learner=learner, secure=secure)
             await self._app(scope, receive, send)
         finally:
             if line := takeover.taken(scope):  # the connection lives on after the application is done with it

@@ -153,10 +153,11 @@ class Hub:
                 except LabError:
                     return  # ended meanwhile, which its viewers are told by its end of file
                 done = wanted
-                bridge = self._bridges.get(key)
-                for other in bridge.viewers[:] if bridge else ():
-                    if other is not wanted[1]:
-                        other.resized(wanted[0])
+                if bridge := self._bridges.get(key):
+                    bridge.size = wanted[0]
+                    for other in bridge.viewers[:]:
+                        if other is not wanted[1]:
+                            other.resized(wanted[0])
                 await asyncio.sleep(RESIZE_EVERY)
         finally:
             del self._sizes[key]

@@ -23,11 +23,15 @@ from lab_server.web.classes import fit, lessons_of
 SEEN = (
     "the name that you choose, and when you joined",
     "how many steps, tasks, quiz questions and predictions you have done in each lesson of the class, also what you did before you joined",
-    "when you last did something in these lessons",
+    "which of the class’s tasks you have passed, and when you last did something in these lessons",
+    "while a page of yours is open: that it is, at which lesson and step of the class you are, how many commands failed in a row, how many "
+    "hints you asked for",
+    "the screens of your terminals, small, with what was printed there lately: all lessons share them. While your page is at a lesson that "
+    "is not in the class, none is shown",
     "whether you have a sandbox: they can pause it, give it more time, reset it, and end it together with the class; you are told",
 )
 UNSEEN = (
-    "your terminal, what you type and what is printed",
+    "what you type where nothing appears as you type, such as a password",
     "your answers, right or wrong",
     "lessons that are not in the class, and what you do after you have left it",
 )

@@ -32,11 +32,14 @@ Json = dict[str, Any]
 
 
 class Progress:
-    """One for the whole server. `clock`: seconds since the epoch."""
+    """One for the whole server. `clock`: seconds since the epoch. `did` is told a learner who has more progress now, `gone` one who
+    is no more, or is another from here on."""
 
     def __init__(self, catalog: Catalog, store: Store, clock: Callable[[], float] = time.time) -> None:
         self._catalog, self._store, self._clock = catalog, store, clock
         self._judges = asyncio.Semaphore(JUDGES)
+        self.did: Callable[[str], None] = lambda learner: None
+        self.gone: Callable[[str], None] = lambda learner: None
 
     # --- what happens in a lesson ---
 
@@ -89,7 +92,9 @@ class Progress:
         now = self._clock()
         async with self._store.write() as at:
             await learners.touch(at, learner, now)
-            return await kept.keep(at, learner, key, outcome, detail, now)
+            record = await kept.keep(at, learner, key, outcome, detail, now)
+        self.did(learner)
+        return record
 
     async def _grade(self, learner: str, key: tuple[str, str, str], prediction: Prediction, output: str) -> Json | None:
         async with self._store.read() as at:
@@ -111,6 +116,7 @@ class Progress:
             outcome = Outcome.RIGHT if graded.right else Outcome.DONE
             detail = {"answer": answer, "right": graded.right, "holds": graded.holds}
             record = await kept.keep(at, learner, key, outcome, detail, now, tried=False)
+        self.did(learner)
         return _prediction(prediction, record)
 
     async def _judge(self, judge: Callable[..., Any], *given: Any) -> Any:
@@ -157,6 +163,7 @@ class Progress:
         """Nothing kept about the learner is left."""
         async with self._store.write() as at:
             await learners.forget(at, learner)
+        self.gone(learner)
 
     async def code(self, learner: str) -> codes.Code:
         """A new resume code; an earlier one is void."""
@@ -175,7 +182,10 @@ class Progress:
                     "Nobody has this code.", "Make a new one where your progress is; it is good for 30 days."
                 )
             merged = await learners.merge(at, learner, owner, now) if owner != learner else 0
-            return owner, merged
+        if owner != learner:
+            self.gone(learner)
+            self.did(owner)
+        return owner, merged
 
 
 def summary(lesson: Lesson, records: Iterable[Record]) -> Json:

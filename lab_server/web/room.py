@@ -115,7 +115,7 @@ class Rooms:
         rooms = [self._room(id) for id in mine]
         for room in rooms:
             room.pages.setdefault(learner, set()).add(page)
-        await self._ready(rooms)
+        await self._ready(rooms, learner)
         return rooms
 
     async def look(self, id: str, page: Page) -> Room:
@@ -139,11 +139,15 @@ class Rooms:
     def _room(self, id: str) -> Room:
         return self._rooms.setdefault(id, Room(id))
 
-    async def _ready(self, rooms: list[Room]) -> None:
+    async def _ready(self, rooms: list[Room], learner: str = "") -> None:
         for room in rooms:
-            if room.of is None:
+            if room.of is None or (learner and learner not in room.there):  # who joined a moment ago
                 await self._read(room)
             self.stir(room.id)
+
+    def having(self, learner: str) -> list[Room]:
+        """The rooms of the classes that the learner is in, also without a page of theirs, where somebody is in the room."""
+        return [room for room in self._rooms.values() if learner in room.there]
 
     # --- what changed ---
 
@@ -152,6 +156,11 @@ class Rooms:
         if id in self._rooms and id not in self._reading:
             self._reading.add(id)
             self._spawn(self._again(id))
+
+    def gone(self, learner: str) -> None:
+        """The learner is no more, or is another from here on: whoever has them in a room looks again."""
+        for room in self.having(learner):
+            self.changed(room.id)
 
     def stir(self, id: str) -> None:
         """Something that isn't written changed: have every page of the room look again."""
@@ -188,7 +197,7 @@ class Rooms:
             if live.lesson != lesson:
                 live.failing = live.hints = 0
             live.lesson, live.step, live.at = lesson, step, self.clock.running()
-            self._wake_staff(room)
+            self.wake_staff(room)
 
     def did(self, learner: str, failed: bool) -> None:
         """A command of the learner ended."""
@@ -196,17 +205,18 @@ class Rooms:
             live = room.doing(member.id)
             live.failing = live.failing + 1 if failed else 0
             live.at = self.clock.running()
-            self._wake_staff(room)
+            self.wake_staff(room)
 
     def hinted(self, learner: str) -> None:
         """The learner asked for a hint."""
         for room, member in self.of_learner(learner):
             live = room.doing(member.id)
             live.hints, live.at = live.hints + 1, self.clock.running()
-            self._wake_staff(room)
+            self.wake_staff(room)
 
     @staticmethod
-    def _wake_staff(room: Room) -> None:
+    def wake_staff(room: Room) -> None:
+        """Those who run the class look again."""
         for page in room.staff:
             page.wake()
 

@@ -108,8 +108,8 @@ class SignIns:
             signin, token = await accounts.sign_in(at, account.id, agent, self._clock())
         return SignedIn(account, signin), token
 
-    async def who(self, token: str) -> SignedIn | None:
-        """Whose token this is; a call is noted."""
+    async def who(self, token: str, note: bool = True) -> SignedIn | None:
+        """Whose token this is; a call is noted, unless it is a page that only stays open."""
         if not token:
             return None
         now = self._clock()
@@ -118,14 +118,14 @@ class SignIns:
         if found is None:
             return None
         signin, account = found
-        if abs(now - signin.seen) > accounts.FRESH:  # abs: the clock may have been set back
+        if note and abs(now - signin.seen) > accounts.FRESH:  # abs: the clock may have been set back
             async with self._store.write() as at:
                 await accounts.saw(at, signin.id, now)
         return SignedIn(account, signin)
 
-    async def need(self, token: str) -> SignedIn:
+    async def need(self, token: str, note: bool = True) -> SignedIn:
         """As `who`. Raises NotSignedIn."""
-        found = await self.who(token)
+        found = await self.who(token, note)
         if found is None:
             raise NotSignedIn("You are not signed in.", "Sign in at /room/; a sign-in ends after 12 hours without use.")
         return found

@@ -78,7 +78,7 @@ def test_an_instructor_makes_a_class_a_learner_joins_and_the_roster_shows(visit:
     teacher.keyboard.press("Enter")
     code = make_class(teacher, "Containers on two pages")
     assert re.fullmatch(r"(\d{3}-){2}\d{3}", code)
-    teacher.locator(".lab-room__empty", has_text="Nobody is here yet").wait_for()
+    teacher.locator(".lab-room__empty:visible", has_text="Nobody is here yet").wait_for()
     assert teacher.locator("img.lab-room__qr").evaluate("image => image.decode().then(() => image.naturalWidth > 0)")
 
     learner = visit("/join/", viewport=PHONE)
@@ -87,11 +87,12 @@ def test_an_instructor_makes_a_class_a_learner_joins_and_the_roster_shows(visit:
     learner.wait_for_url(re.compile(f"/join/{code}$"))
     learner.locator("h1", has_text="Containers on two pages").wait_for()
     learner.locator(".lab-room__seen", has_text="the name that you choose").wait_for()
-    learner.locator(".lab-room__unseen", has_text="your terminal").wait_for()
+    learner.locator(".lab-room__unseen", has_text="such as a password").wait_for()
     learner.get_by_label("Your name in this class").fill("Zoe\u0308 <b>")
     learner.keyboard.press("Enter")
     learner.locator(".lab-room__in", has_text="You are in as Zoë <b>.").wait_for()
 
+    teacher.get_by_role("tab", name="Progress").click()
     row = teacher.locator(".lab-room__roster tbody tr")
     row.get_by_role("rowheader", name="Zoë <b>").wait_for()
     teacher.locator(".lab-room__count", has_text="1 of 30 seats taken").wait_for()
@@ -110,7 +111,7 @@ def test_an_instructor_makes_a_class_a_learner_joins_and_the_roster_shows(visit:
     dialog.get_by_role("status").filter(has_text="You have left").wait_for()
     learner.keyboard.press("Escape")
     chip.wait_for(state="detached")
-    teacher.locator(".lab-room__empty", has_text="Nobody is here yet").wait_for()
+    teacher.locator(".lab-room__empty:visible", has_text="Nobody is here yet").wait_for()
 
 
 def test_names_and_states_that_stand_in_the_way_are_told(visit: Open) -> None:
@@ -143,6 +144,7 @@ def test_names_and_states_that_stand_in_the_way_are_told(visit: Open) -> None:
 
     wrong = visit("/join/000-000-000")
     wrong.locator(".lab-room__line[data-wrong]", has_text="No class has this code").wait_for()
+    teacher.get_by_role("tab", name="Progress").click()
     out = teacher.get_by_role("button", name="Take out Ann 2")
     out.click()
     teacher.get_by_role("dialog").get_by_role("button", name="Take out").click()
@@ -211,6 +213,7 @@ def test_the_pages_are_accessible_and_fit_their_window(
     guest.keyboard.press("Enter")
     guest.locator(".lab-room__in").wait_for()
     axe.check(guest)
+    page.get_by_role("tab", name="Progress").click()
     page.locator(".lab-room__roster").wait_for()
     worked(room, page.url.rsplit("/", 1)[-1], {"A name that is rather long, as it goes": 0.5})
     page.locator(".lab-room__words", has_text="%").first.wait_for()
@@ -259,11 +262,11 @@ def test_a_class_that_is_over_is_found_again_and_left(visit: Open) -> None:
     guest.get_by_label("Your name in this class").fill("Late")
     guest.keyboard.press("Enter")
     guest.locator(".lab-room__in").wait_for()
-    page.locator(".lab-room__roster", has_text="Late").wait_for()
+    page.locator(".lab-tile", has_text="Late").wait_for()
     page.get_by_role("button", name="Archive").click()
     page.get_by_role("dialog").get_by_role("button", name="Archive").click()
     page.locator(".lab-room__state[data-state=archived]").wait_for()
-    page.locator(".lab-room__roster", has_text="Late").wait_for()
+    page.locator(".lab-tile", has_text="Late").wait_for()
     guest.get_by_role("link", name="Start with").click()
     guest.locator(".lab-progress__mine").wait_for()
     guest.locator(".lab-class-chip").wait_for(state="detached")
@@ -277,7 +280,7 @@ def test_a_class_that_is_over_is_found_again_and_left(visit: Open) -> None:
     assert "only if its instructor opens it again" in told.inner_text()
     told.get_by_role("button", name="Leave").click()
     classes.get_by_text("You are in no class.").wait_for()
-    page.locator(".lab-room__roster", has_text="Late").wait_for(state="detached")
+    page.locator(".lab-tile", has_text="Late").wait_for(state="detached")
 
 
 def test_without_a_server_the_pages_say_so(visit: Open) -> None:

@@ -1,4 +1,4 @@
-/* One class, for those who run it: how it is joined, who is in it and how far each is, what can be done with it.
+/* One class, for those who run it: how it is joined, the wall with who is in it, how far each is, what can be done with it.
    Asks again every few seconds while it is looked at, and leaves what has the focus where it is. */
 
 import { ApiError } from "./api";
@@ -11,6 +11,8 @@ import { openClassForm } from "./room-form";
 import { openInvitation } from "./room-invitation";
 import { chipOf, headline, Line } from "./room-parts";
 import { Staff } from "./room-staff";
+import { RoomTabs } from "./room-tabs";
+import type { Wall } from "./room-wall";
 
 const AGAIN = 5000; // ms
 
@@ -24,6 +26,10 @@ export class ClassPage {
   private readonly table = h("div", { class: "lab-room__scroll", role: "region", tabindex: "0", "aria-labelledby": "lab-roster-title" });
   private readonly count = h("span", { class: "lab-room__count" });
   private readonly staff: Staff;
+  private readonly wallPlace = h("div", {}, h("p", { class: "lab-room__hint" }, "The wall is being opened."));
+  private readonly heatPlace = h("div");
+  private readonly tabs: RoomTabs;
+  private wall: Wall | null = null;
   private of!: ClassOut;
   private roster: Roster = { lessons: [], learners: [] };
   private saying = "";
@@ -34,6 +40,12 @@ export class ClassPage {
     private readonly signedOut: () => void,
   ) {
     this.staff = new Staff(this.line, (changed) => this.is(changed), () => location.assign("/room/"));
+    const panels = [
+      { name: "wall", label: "Wall", content: [this.wallPlace] },
+      { name: "tasks", label: "Tasks", content: [this.heatPlace] },
+      { name: "progress", label: "Progress", content: [this.table] },
+    ];
+    this.tabs = new RoomTabs("The class", panels, () => void this.look());
   }
 
   /** Raises what the first look raises. */
@@ -42,18 +54,48 @@ export class ClassPage {
     this.place.replaceChildren(
       h("p", { class: "lab-room__back" }, h("a", { href: "/room/" }, "All classes")),
       this.facts,
-      this.entry,
       this.acts,
       this.line.element,
+      this.entry,
       h("div", { class: "lab-room__head" }, h("h2", { id: "lab-roster-title" }, "Learners"), this.count),
       this.late,
-      this.table,
+      this.tabs.element,
       this.staff.element,
       this.news,
     );
     this.is(of);
     this.has(roster);
+    this.tabs.show(of.state === "archived" ? "progress" : "wall");
+    void this.openWall();
     this.later();
+  }
+
+  private async openWall(): Promise<void> {
+    const loaded = await import("./room-wall").catch(() => null);
+    if (!this.place.isConnected) return;
+    if (!loaded) {
+      this.wallPlace.replaceChildren(h("p", { class: "lab-room__late" }, "The wall could not be loaded. Reload the page."));
+      return;
+    }
+    const wall = new loaded.Wall(this.id, () => this.leave());
+    this.wall = wall;
+    this.wallPlace.replaceChildren(wall.element);
+    this.heatPlace.replaceChildren(wall.heat.element);
+    wall.start();
+  }
+
+  /** Signed out, or the class is gone: whoever made this page finds out. */
+  private leave(): void {
+    this.wall?.stop();
+    this.wall = null;
+    if (this.place.contains(this.tabs.element)) this.signedOut();
+  }
+
+  /** The table's rows are asked for while it is looked at. */
+  private async look(): Promise<void> {
+    if (this.tabs.current !== "progress") return;
+    const roster = await rooms.roster(this.id).catch(() => null);
+    if (roster) this.has(roster);
   }
 
   private later(): void {
@@ -61,16 +103,15 @@ export class ClassPage {
   }
 
   private async again(): Promise<void> {
-    if (!this.place.isConnected) return; // another page was opened meanwhile
+    if (!this.place.contains(this.tabs.element)) return this.wall?.stop(); // another page was opened meanwhile
     if (document.visibilityState === "visible") {
       try {
-        const [of, roster] = await Promise.all([rooms.one(this.id), rooms.roster(this.id)]);
+        const [of] = await Promise.all([rooms.one(this.id), this.look()]);
         this.is(of);
-        this.has(roster);
         this.late.hidden = true;
       } catch (error) {
         if (error instanceof ApiError && (error.status === 401 || error.status === 404)) {
-          this.signedOut(); // or the class is gone: whoever made this page finds out
+          this.leave();
           return;
         }
         this.late.hidden = false;

@@ -11,10 +11,11 @@ export interface Tile {
   lesson: string; // an id, or ""
   step: string; // "block/2", a task's or question's name, or ""
   tasks: [done: number, all: number]; // of the class's lessons
-  active: number | null; // seconds since the epoch of the last sign of life
+  share: number; // percent of everything there is to do in them
+  active: number | null; // seconds since the epoch of the last sign of life, to about ten seconds
   stuck: string; // why they may be, in a few words, or ""
   sandbox: "" | "starting" | "ready" | "failed" | "ended";
-  sessions: string[]; // terminals that are open
+  sessions: string[]; // terminals that are open and may be seen; the one that was typed in last comes first
   hand?: { since: number; question: string } | null;
   watchers?: string[]; // names of those who look at a terminal of theirs now
   typing?: { by: string; state: "asked" | "granted" } | null;
@@ -26,9 +27,33 @@ export interface RoomState {
   title: string;
   state: State;
   learners: number;
+  lessons: { id: string; title: string; url: string }[]; // of the class
   message?: { text: string; by: string; at: number } | null;
   here?: { lesson: string; step: string; title: string; url: string; by: string } | null;
   paused?: { by: string } | null;
   closes_in?: number | null;
   present?: { by: string; sandbox: string; session: string } | null;
+}
+
+/** A task of the class's lessons; learners' marks stand in this order. */
+export interface HeatTask {
+  lesson: string;
+  name: string;
+  title: string;
+}
+
+/** What the server says. Of `tiles` and `passed` only what changed comes; the first after a connection opened has everybody. */
+export type WallMessage =
+  | ({ type: "room" } & RoomState)
+  | { type: "tiles"; tiles: Tile[]; gone: string[] }
+  | { type: "heat"; tasks?: HeatTask[]; passed: Record<string, string> };
+
+/** New bytes of a learner's terminal; `anew`: they begin with an empty screen. */
+export interface Miniature {
+  id: string;
+  session: string;
+  cols: number;
+  rows: number;
+  anew: boolean;
+  bytes: Uint8Array;
 }

@@ -30,6 +30,7 @@ from lab_server.web.sessions import Lease, Leases
 from lab_server.web.signin import SignedIn, SignIns
 from lab_server.web.throttle import Throttle
 from lab_server.web.usage import Meter
+from lab_server.web.wall import Walls
 
 
 def _writes() -> Throttle:
@@ -60,6 +61,7 @@ class Parts:
     joining: Joining
     rooms: Rooms
     conduct: Conduct
+    walls: Walls
     seen: Seen
     meter: Meter
     writes: Throttle = field(default_factory=_writes)  # of progress
