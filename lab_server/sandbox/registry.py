@@ -44,7 +44,7 @@ def specs(templates: Mapping[str, Mapping[str, Any]]) -> dict[str, SandboxSpec]:
     return found
 
 
-@dataclass
+@dataclass(slots=True)
 class Entry:
     """One sandbox in keeping. `lock` orders what is done to it; `state` is starting, ready or failed."""
 

@@ -19,7 +19,7 @@ from lab_server.sandbox.contract import Kept, LastingTerminal, Sandbox, Terminal
 MOST_SESSIONS = 8  # of one sandbox
 
 
-@dataclass
+@dataclass(slots=True)
 class Held:
     """A terminal in keeping. `name` tells this shell from the one before it in the same session."""
 
@@ -48,6 +48,8 @@ class Held:
 
 class Terminals:
     """The terminals of one sandbox, and whether it stands still. Safe to call from any thread."""
+
+    __slots__ = ("_closed", "_held", "_lock", "_sandbox", "frozen")
 
     def __init__(self, sandbox: Sandbox, frozen: bool = False) -> None:
         self._sandbox, self.frozen = sandbox, frozen

@@ -118,7 +118,7 @@ class Keeper:
         if found.state == "ready":
             self._leases.is_ready(lease)
         self._apply(lease)
-        lease.work = asyncio.create_task(self._adopt(lease))
+        lease.during(self._adopt(lease))
 
     async def _adopt(self, lease: Lease) -> None:
         try:

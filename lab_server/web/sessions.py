@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -34,7 +35,7 @@ KNOWN_WITHIN = 10.0  # seconds that a request waits for a spawner that does not 
 KEPT = "What you did in the course is kept; files and programs of this sandbox are gone. Start a new one to go on."
 
 
-@dataclass
+@dataclass(slots=True)
 class Lease:
     """A learner's sandbox. `state`: starting, ready, failed or ended; `detail` is a sentence for the learner."""
 
@@ -45,7 +46,7 @@ class Lease:
     driver: str = ""
     state: str = "starting"
     detail: str = "Your sandbox is being started."
-    work: asyncio.Task[None] | None = None
+    work: asyncio.Task[None] | None = None  # as long as it is under way
     lasting: Lasting | None = None  # of one that is ready
     past: Lasting | None = None  # of one that is over: how it was then
     reason: str = ""  # of one that is over: idle, limit, class, lost or failed
@@ -56,6 +57,15 @@ class Lease:
     @property
     def labels(self) -> dict[str, str]:
         return {"owner": self.owner, "lesson": self.lesson, "since": str(int(self.since))}
+
+    def during(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have it done as this lease's work. What is over is let go of: it remembers the whole request that began it."""
+        self.work = asyncio.create_task(work)
+        self.work.add_done_callback(self._done)
+
+    def _done(self, work: asyncio.Task[None]) -> None:
+        if self.work is work:
+            self.work = None
 
     @property
     def live(self) -> bool:
@@ -137,7 +147,7 @@ class Leases:
 
     async def start(self, owner: str, lesson: str) -> tuple[Lease, bool]:
         """The learner's sandbox, and whether it was started now. Returns at once; raises NotFound for an unknown lesson."""
-        self._catalog.lesson(lesson)
+        lesson = self._catalog.lesson(lesson).id  # the same words for all who are in it
         async with self.turns.take(owner):
             lease = await self.find(owner)
             if lease and lease.live:
@@ -259,7 +269,7 @@ class Leases:
     # --- making ---
 
     def _begin(self, lease: Lease) -> None:
-        lease.work = asyncio.create_task(self.make(lease))
+        lease.during(self.make(lease))
         self.changed(lease.id)
 
     async def make(self, lease: Lease) -> None:
