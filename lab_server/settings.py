@@ -70,6 +70,14 @@ class Settings(BaseSettings):
         60, ge=0, le=525600, description="Minutes that a learner can add when the limit is near; 0 is none."
     )
     extensions: int = Field(8, ge=0, le=1000, description="How often a learner can do so.")
+    recordings_days: float = Field(
+        30, gt=0, le=3650, description="Days that a recording of a terminal is kept, from its beginning."
+    )
+    recordings_mib: int = Field(
+        4096, ge=0, le=1 << 24, description="Disk space of all recordings together, in MiB; 0 records nothing."
+    )
+    recording_mib: int = Field(16, ge=1, le=1024, description="How large one recording becomes at the most, in MiB.")
+    audit_days: float = Field(365, gt=0, le=36500, description="Days that an entry of the audit log is kept.")
     metrics: str = Field(
         "loopback",
         repr=False,
@@ -123,6 +131,11 @@ class Settings(BaseSettings):
     def web_data(self) -> Path:
         """What the web server keeps; its own user's, and nobody else's."""
         return self.data / "web"
+
+    @property
+    def recordings(self) -> Path:
+        """What was recorded of terminals."""
+        return self.web_data / "recordings"
 
     @property
     def database_url(self) -> str:

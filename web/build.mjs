@@ -1,5 +1,5 @@
 /* Bundles what pages load into docs/assets/built/: course.js (module), its lazy chunks (dock with xterm.js, mermaid),
-   mermaid-glue.js (classic script), course.css with the fonts, and room.css for the pages of classes. Written beside the old one, then renamed. */
+   mermaid-glue.js (classic script), course.css with the fonts, room.css for the pages of classes, and player.css for recordings that are played. Written beside the old one, then renamed. */
 
 import { rename, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -25,7 +25,7 @@ await Promise.all([
   build({ ...shared, entryPoints: ["src/mermaid-glue.ts"], format: "iife" }),
   build({
     ...shared,
-    entryPoints: { course: "src/css/course.css", room: "src/css/room.css" },
+    entryPoints: { course: "src/css/course.css", room: "src/css/room.css", player: "src/css/player.css" },
     loader: { ".woff2": "file" },
     external: ["*.woff"],
     assetNames: "fonts/[name]-[hash]",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import getpass
+import json
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -86,6 +87,30 @@ def remove(name: Name, data: Data = None) -> None:
 
     _run(data, lambda at: accounts.remove(at, name))
     note(f"Removed {name!r}.")
+
+
+@app.command()
+def audit(
+    of: Annotated[str, typer.Option("--class", metavar="ID", help="Of one class, by its id: it may be gone.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line.")] = False,
+    data: Data = None,
+) -> None:
+    """Print what those who run classes did to others in them, the oldest first; also of classes that are gone."""
+    from lab_server.store import audit as log
+
+    async def all_(at: AsyncConnection) -> list[log.Entry]:
+        return [entry async for entry in log.every(at, of)]
+
+    for one in _run(data, all_):
+        at = datetime.fromtimestamp(one.at, UTC).isoformat(timespec="seconds")
+        if as_json:
+            told = {"at": at, "class": one.of, "title": one.title, "account": one.account, "name": one.name}
+            about = {"act": one.act, "member": one.member, "detail": dict(one.detail)}
+            tell(json.dumps(told | about, ensure_ascii=False))
+        else:
+            more = [f"{key}={value}" for key, value in one.detail.items()]
+            words = [at, one.name, one.act, one.title, one.of, one.member or "-", *more]
+            tell("\t".join(" ".join(str(word).split()) for word in words))
 
 
 def _password() -> str:

@@ -5,7 +5,7 @@ Knows rows. Doesn't know which acts are worth one, nor how long they are kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,13 @@ async def of_class(connection: AsyncConnection, of: str, most: int = 1000) -> li
     """The newest first."""
     query = select(audit).where(audit.c["class"] == of).order_by(audit.c.id.desc()).limit(most)
     return [Entry(*row) for row in await connection.execute(query)]
+
+
+async def every(connection: AsyncConnection, of: str = "") -> AsyncIterator[Entry]:
+    """All entries, or a class's, also of one that is gone; the oldest first."""
+    query = select(audit).order_by(audit.c.id)
+    async for row in await connection.stream(query.where(audit.c["class"] == of) if of else query):
+        yield Entry(*row)
 
 
 async def drop(connection: AsyncConnection, before: float) -> int:

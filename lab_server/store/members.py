@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from lab_server.errors import Conflict, NotFound
 from lab_server.store import classes, names
 from lab_server.store.classes import Class
-from lab_server.store.progress import Outcome
+from lab_server.store.progress import Outcome, Record
 from lab_server.store.tables import members, progress
 
 _class = members.c["class"]
@@ -126,6 +126,11 @@ async def change(connection: AsyncConnection, of: str, learner: str, changes: Ma
         raise NotFound("You are not in this class.", "You may have left it already.")
 
 
+async def ask_anew(connection: AsyncConnection, of: str) -> None:
+    """Nobody in the class consents to being recorded any more: who asks again, asks everybody."""
+    await connection.execute(update(members).where(_class == of).values(consented=None))
+
+
 async def of_learner(connection: AsyncConnection, learner: str) -> list[tuple[Member, Class]]:
     """Where the learner is in, the newest first."""
     query = select(members).where(members.c.learner == learner).order_by(members.c.joined.desc(), members.c.id)
@@ -200,6 +205,32 @@ async def did(connection: AsyncConnection, some: Sequence[str], lessons: Sequenc
         brief = Brief(row.lesson, row.kind, row.item, Outcome(row.outcome))
         found.setdefault(row.id, []).append(brief)
     return found
+
+
+async def done_in(connection: AsyncConnection, of: str) -> list[str]:
+    """Every lesson in which a member of the class did something, whether or not it is still taught."""
+    query = select(progress.c.lesson).distinct().join(members, progress.c.learner == members.c.learner)
+    return list((await connection.execute(query.where(_class == of))).scalars())
+
+
+async def kept(
+    connection: AsyncConnection, some: Sequence[str], lessons: Sequence[str]
+) -> list[tuple[Member, list[Record]]]:
+    """Of some members, by id, those who are still there, in this order, with everything kept of them in these lessons."""
+    there = progress.c
+    found = {row.id: _member(row) for row in await connection.execute(select(members).where(members.c.id.in_(some)))}
+    query = (
+        select(members.c.id, *there)
+        .join(progress, there.learner == members.c.learner)
+        .where(members.c.id.in_(some), there.lesson.in_(lessons))
+        .order_by(there.lesson, there.kind, there.item)
+    )
+    records: dict[str, list[Record]] = {id: [] for id in found}
+    for row in await connection.execute(query):
+        names = (row.lesson, row.kind, row.item, Outcome(row.outcome), dict(row.detail))
+        if row.id in records:
+            records[row.id].append(Record(*names, row.first, row.last, row.tries))
+    return [(found[id], records[id]) for id in some if id in found]
 
 
 async def merge(connection: AsyncConnection, source: str, target: str) -> None:

@@ -22,15 +22,19 @@ from lab_server.sandbox.client import SpawnerClient
 from lab_server.settings import Settings
 from lab_server.store.engine import Store
 from lab_server.web import auth, faults
+from lab_server.web.afterwards import Afterwards
 from lab_server.web.api import (
+    audit,
     classes,
     conduct,
+    exports,
     health,
     lessons,
     me,
     memberships,
     metrics,
     progress,
+    recordings,
     room,
     sandboxes,
     signin,
@@ -53,12 +57,15 @@ from lab_server.web.hub import Hub
 from lab_server.web.joining import Joining
 from lab_server.web.keeper import Keeper
 from lab_server.web.progress import Progress
+from lab_server.web.recorder import Recorder
 from lab_server.web.requests import Requests
+from lab_server.web.retention import Retention
 from lab_server.web.room import Rooms
 from lab_server.web.service import Service
 from lab_server.web.sessions import Leases
 from lab_server.web.signin import SignIns, wrong_passwords
 from lab_server.web.static import Site
+from lab_server.web.tapes import Tapes
 from lab_server.web.terms import Terms
 from lab_server.web.usage import Meter
 from lab_server.web.wall import Walls
@@ -94,11 +101,17 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
         freezer = Freezer(leases, service)
         caretaker = Caretaker(catalog, store, rooms, leases, freezer)
         keeper.looked = freezer.looked
+        tapes, sizes = Tapes(settings.recordings), (settings.recording_mib << 20, settings.recordings_mib << 20)
+        recorder = Recorder(store, hub, leases, rooms, tapes, *sizes)
+        retention = Retention(store, tapes, leases.clock, settings.recordings_days, settings.audit_days)
+        retention.swept = recorder.measure
 
         def changed(id: str) -> None:
             rooms.changed(id)
             caretaker.changed(id)
             terms.changed()
+            recorder.stale()
+            retention.soon()
 
         classes_.changed = joining.changed = changed
         progress_, walls = Progress(catalog, store), Walls(catalog, store, rooms, leases, hub, classes_.standings)
@@ -118,14 +131,20 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
             rooms,
             Conduct(catalog, store, classes_, rooms, leases, keeper, caretaker),
             walls,
+            Afterwards(catalog, store, classes_, recorder, tapes, wall),
+            retention,
             seen,
             Meter(client),
         )
         await caretaker.open()
         keeper.open()
+        recorder.open()
+        retention.open()
         try:
             yield
         finally:
+            await retention.close()
+            await recorder.close()
             hub.close()
             await walls.close()
             await rooms.close()
@@ -164,6 +183,9 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
         memberships,
         room,
         wall,
+        exports,
+        recordings,
+        audit,
     ):
         app.include_router(part.router)
     app.router.routes.append(_Rest("/", app=Site(settings.site)))

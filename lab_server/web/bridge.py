@@ -313,11 +313,11 @@ class Bridge:
     def _conclude(self, ended: tuple[int | None, str, Close]) -> None:
         if self.ended is None:
             self.ended = ended
+            finished, self._finished = self._finished, []
+            for then in finished:  # before the viewers: with the last of them the ring may go
+                then()
             for viewer in self.viewers[:]:
                 viewer.notify()
-            finished, self._finished = self._finished, []
-            for then in finished:
-                then()
 
     def _stop(self) -> None:
         self.over = True

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lab_server.errors import NotFound, Refused
 from lab_server.lessons.catalog import Catalog, Lesson
-from lab_server.store import accounts, classes, members, names, staff
+from lab_server.store import accounts, audit, classes, members, names, staff
 from lab_server.store.accounts import Account
 from lab_server.store.classes import Class
 from lab_server.store.engine import Store
@@ -121,7 +121,7 @@ class Classes:
     async def change(self, who: Account, id: str, version: int, given: Mapping[str, Any]) -> Held:
         """Change what is given of title, lessons, seats, opens, closes, state, limits. Raises Conflict where `version` is not today's.
 
-        Of `limits`, what is left out stays.
+        Of `limits`, what is left out stays. Where no recording is asked for any more, nobody's consent is left.
         """
         changes = dict(given)
         state, limits = changes.pop("state", None), changes.pop("limits", None)
@@ -134,6 +134,8 @@ class Classes:
             changes |= _become(one, state, self._clock())
             if limits is not None:
                 changes["limits"] = limited(self._host, one.limits, limits)
+            if one.limits.get("record") and limits and limits.get("record") is False:
+                await members.ask_anew(at, id)
             _check_times(changes.get("opens", one.opens), changes.get("closes", one.closes))
             changed = await classes.change(at, id, version, changes)
             held = (await self._held(at, [(changed, role)]))[0]
@@ -150,7 +152,8 @@ class Classes:
     async def delete(self, who: Account, id: str) -> None:
         """The class is gone, and who was in it; learners' progress is theirs and stays."""
         async with self._store.write() as at:
-            await _allowed(at, who, id, change=True)
+            of, _ = await _allowed(at, who, id, change=True)
+            await audit.add(at, of, who, audit.DELETED, self._clock())
             await classes.delete(at, id)
         self.changed(id)
 
@@ -167,8 +170,9 @@ class Classes:
     async def remove(self, who: Account, id: str, member: str) -> None:
         """Take a learner out. With the code they can join again."""
         async with self._store.write() as at:
-            await _allowed(at, who, id, change=True)
+            of, _ = await _allowed(at, who, id, change=True)
             await members.remove(at, id, member)
+            await audit.add(at, of, who, audit.REMOVED, self._clock(), member)
         self.changed(id)
 
     async def put_staff(self, who: Account, id: str, name: str, role: Role) -> Held:

@@ -34,7 +34,7 @@ STATUS_TRIES, STATUS_PAUSE = 20, 0.1  # an exit status may come a moment after t
 class Hub:
     """`lost` is told the id of a sandbox that ended by itself, and why; `typed` that of one in which somebody types.
 
-    `greeting` gives what who comes to watch a sandbox is told first, or None.
+    `greeting` gives what who comes to watch a sandbox is told first, or None. `opened` is told each terminal that is pumped from now on.
     """
 
     def __init__(self, service: Service, lost: Callable[[str, str], None] = lambda sandbox, why: None) -> None:
@@ -42,6 +42,7 @@ class Hub:
         self.lost = lost
         self.typed: Callable[[str], None] = lambda sandbox: None
         self.greeting: Callable[[str], str | None] = lambda sandbox: None
+        self.opened: Callable[[Key, Bridge], None] = lambda key, bridge: None
         self._bridges: dict[Key, Bridge] = {}
         self._turns: Turns[Key] = Turns()
         self._sizes: dict[Key, tuple[tuple[int, int], Viewer]] = {}
@@ -78,7 +79,9 @@ class Hub:
                 ring = self._ring(opened)
             bridge = self._bridges[key] = Bridge(opened.fd, ring, opened.terminal, lambda: self._status(key))
             bridge.typed = partial(self._typed, key[0])
-            bridge.when_finished(partial(self._reap, key, bridge))
+            bridge.size = size
+            bridge.when_finished(partial(self._reap_soon, key, bridge))
+            self.opened(key, bridge)
         return bridge
 
     @staticmethod
@@ -196,6 +199,10 @@ class Hub:
     def _tell_lost(self, sandbox: str, reason: str) -> None:
         """After this terminal's own end was told, which knows the exit status."""
         asyncio.get_running_loop().call_soon(self.lost, sandbox, reason)
+
+    def _reap_soon(self, key: Key, bridge: Bridge) -> None:
+        """After everybody else who wants to know, to whom the last of what was printed matters."""
+        asyncio.get_running_loop().call_soon(self._reap, key, bridge)
 
     def _reap(self, key: Key, bridge: Bridge) -> None:
         if not bridge.viewers:

@@ -7,12 +7,13 @@ StoreFailed while the database can't be used.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab_server.errors import Conflict, NotFound
 from lab_server.lessons.catalog import Catalog, Lesson
-from lab_server.store import classes, learners, members
+from lab_server.store import classes, learners, members, recordings
 from lab_server.store.classes import ARCHIVED, CLOSED, PLANNED, Class
 from lab_server.store.engine import Store
 from lab_server.store.members import Member
@@ -24,16 +25,18 @@ SEEN = (
     "the name that you choose, and when you joined",
     "how many steps, tasks, quiz questions and predictions you have done in each lesson of the class, also what you did before you joined",
     "which of the class’s tasks you have passed, and when you last did something in these lessons",
+    "which answers you picked to quiz questions, whether they were right, after how many tries, and when",
     "while a page of yours is open: that it is, at which lesson and step of the class you are, how many commands failed in a row, how many "
     "hints you asked for",
     "the screens of your terminals, small, with what was printed there lately: all lessons share them. While your page is at a lesson that "
     "is not in the class, none is shown",
     "whether you have a sandbox: they can pause it, give it more time, reset it, and end it together with the class; you are told",
+    "a recording of what your terminals print, in every lesson, if the class asks for one and only for as long as you agree to it",
 )
 UNSEEN = (
     "what you type where nothing appears as you type, such as a password",
-    "your answers, right or wrong",
-    "lessons that are not in the class, and what you do after you have left it",
+    "what you predict of a step, right or wrong",
+    "lessons that are not in the class, but for a recording that you agreed to, and what you do after you have left it",
 )
 _WHY_NOT = {
     PLANNED: ("The class {title} is not open yet.", "Come back when it opens."),
@@ -95,6 +98,11 @@ class Joining:
             found = await members.of_learner(at, learner)
         now = self._clock()
         return [(member, one, one.state(now)) for member, one in found]
+
+    async def recorded(self, learner: str) -> Mapping[str, int]:
+        """Class's id → how many recordings of the learner there are, where there are any."""
+        async with self._store.read() as at:
+            return Counter(one.of for one in await recordings.of_learner(at, learner))
 
     async def leave(self, learner: str, of: str) -> None:
         """Raises NotFound. What was done stays the learner's."""

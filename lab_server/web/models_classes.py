@@ -67,12 +67,16 @@ class LimitsIn(BaseModel):
     limit: Annotated[Minutes | None, Field(description=f"Minutes after which a sandbox ends. {OWN}")] = None
     idle: Annotated[Minutes | None, Field(description=f"Minutes after which one that nobody uses ends. {OWN}")] = None
     extensions: Annotated[Often | None, Field(description=f"How often a learner can put the limit off. {OWN}")] = None
+    record: Annotated[
+        bool, Field(description="Learners are asked for a recording of what their terminals print; each may say no.")
+    ] = False
 
 
 class LimitsOut(BaseModel):
     limit: int | None = None
     idle: int | None = None
     extensions: int | None = None
+    record: bool = False
 
 
 class ClassIn(BaseModel):
@@ -167,12 +171,19 @@ class Privacy(BaseModel):
     unseen: list[str]
 
 
+class RecordingAsked(BaseModel):
+    asked: bool = Field(description="Whether the class asks for recordings now.")
+    consented: bool
+    kept: int = Field(description="How many recordings of the learner there are.")
+
+
 class MembershipOut(BaseModel):
     id: str = Field(description="The class's.")
     title: str
     state: State
     name: str = Field(description="The learner's, in this class.")
     joined: float
+    recording: RecordingAsked
 
 
 class Memberships(Privacy):

@@ -167,10 +167,23 @@ class LeaseKept(BaseModel):
     ended: float | None
 
 
+class RecordingKept(BaseModel):
+    """The bytes are in a file, as asciicast."""
+
+    id: str
+    session: str
+    begun: float
+    ended: float | None
+    bytes: int
+
+
 class ClassKept(BaseModel):
     title: str
+    member: str = Field(description="The learner's id in this class: what its audit log names them by.")
     name: str
     joined: float
+    consented: float | None = Field(description="To being recorded, since.")
+    recordings: list[RecordingKept]
 
 
 class Export(BaseModel):

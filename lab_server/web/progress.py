@@ -19,10 +19,13 @@ from lab_server.lessons.catalog import Catalog, Lesson
 from lab_server.lessons.matching import matches
 from lab_server.lessons.predictions import Prediction
 from lab_server.lessons.quizzes import Question, grade
-from lab_server.store import codes, learners, leases, members
+from lab_server.store import codes, learners, leases, members, recordings
 from lab_server.store import progress as kept
+from lab_server.store.classes import Class
 from lab_server.store.engine import Store
+from lab_server.store.members import Member
 from lab_server.store.progress import Outcome, Record
+from lab_server.store.recordings import Recording
 from lab_server.web.tally import PREDICTION, QUESTION, STEP, TASK, Tally, kept_under
 
 MAX_OUTPUT = 32 * 1024  # characters of a step's output that are read
@@ -149,6 +152,7 @@ class Progress:
             records = await kept.every(at, learner)
             held = await leases.of(at, learner)
             joined = await members.of_learner(at, learner)
+            recorded = await recordings.of_learner(at, learner)
         return {
             "learner": learner,
             "made": found.made if found else None,
@@ -156,7 +160,7 @@ class Progress:
             "code": asdict(code) if code else None,
             "progress": [asdict(record) | {"outcome": record.outcome.name.lower()} for record in records],
             "leases": [asdict(lease) for lease in held],
-            "classes": [{"title": of.title, "name": member.name, "joined": member.joined} for member, of in joined],
+            "classes": [_joined(member, of, recorded) for member, of in joined],
         }
 
     async def forget(self, learner: str) -> None:
@@ -186,6 +190,16 @@ class Progress:
             self.gone(learner)
             self.did(owner)
         return owner, merged
+
+
+def _joined(member: Member, of: Class, recorded: Iterable[Recording]) -> Json:
+    mine = [
+        {"id": one.id, "session": one.session, "begun": one.begun, "ended": one.ended, "bytes": one.bytes}
+        for one in recorded
+        if one.of == of.id
+    ]
+    about = {"title": of.title, "member": member.id, "name": member.name, "joined": member.joined}
+    return about | {"consented": member.consented, "recordings": mine}
 
 
 def summary(lesson: Lesson, records: Iterable[Record]) -> Json:

@@ -9,11 +9,11 @@ from tests.browser.conftest import ROOT
 AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
 
 
-def check(page: Page) -> None:
-    """AssertionError naming each serious violation, or that the page scrolls sideways."""
+def check(page: Page, within: str = "") -> None:
+    """AssertionError naming each serious violation, or that the page scrolls sideways. `within`: a selector, for a part of the page."""
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "the page scrolls sideways"
     page.add_script_tag(content=AXE.read_text())
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    found = page.evaluate("within => axe.run(within || document, {resultTypes: ['violations']})", within)
     serious = [
         f"{v['id']} ({v['impact']}): {v['help']}\n   {v['nodes'][0]['html'][:200]}"
         for v in found["violations"]

@@ -47,9 +47,9 @@ def ends(learner: Learner, id: str, seconds: float) -> None:
 
 def test_a_class_has_limits_within_the_hosts(ina: Instructor) -> None:
     made = ina.make(limits={"limit": 90, "idle": 20})
-    assert made["limits"] == {"limit": 90, "idle": 20, "extensions": None}
+    assert made["limits"] == {"limit": 90, "idle": 20, "extensions": None, "record": False}
     changed = ina.change(made, limits={"idle": None, "extensions": 0}).json()
-    assert changed["limits"] == {"limit": 90, "idle": None, "extensions": 0}
+    assert changed["limits"] == {"limit": 90, "idle": None, "extensions": 0, "record": False}
     assert ina.change(changed, seats=5).json()["limits"] == changed["limits"]
     for beyond, words in (
         ({"limit": 241}, "ends after 4 hours"),

@@ -1,6 +1,7 @@
 /* What a learner's page shows of the rooms of their classes: a bar under the header, a row for each thing that holds now.
    Knows the channel, and its parts by name. Each part makes its own row, anew only when what it shows has changed. */
 
+import { recordingPart } from "./bar-recording";
 import { h } from "./dom";
 import type { RoomChannel, RoomView } from "./room-channel";
 import { roomStyle } from "./room-parts";
@@ -13,7 +14,7 @@ export interface BarPart {
 }
 
 /** In the order in which they stand. */
-const PARTS: BarPart[] = [];
+const PARTS: BarPart[] = [recordingPart];
 
 export class ClassBar {
   private readonly element = h("section", { class: "lab-classbar", "aria-label": "Your class", hidden: true });

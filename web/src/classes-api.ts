@@ -48,6 +48,7 @@ export interface Limits {
   limit: number | null;
   idle: number | null;
   extensions: number | null;
+  record: boolean; // learners are asked for a recording
 }
 
 export interface ClassFields {
@@ -95,6 +96,29 @@ export interface Membership {
   state: State;
   name: string;
   joined: number;
+  recording: { asked: boolean; consented: boolean; kept: number };
+}
+
+/** What was recorded of a learner's terminal; `ended` is null while it goes on. */
+export interface Recording {
+  id: string;
+  member: string;
+  name: string;
+  session: string;
+  begun: number;
+  ended: number | null;
+  bytes: number;
+}
+
+/** What somebody who runs the class did to others in it. */
+export interface Entry {
+  at: number;
+  account: string;
+  by: string;
+  act: string;
+  member: string;
+  name: string;
+  detail: Record<string, unknown>;
 }
 
 export interface Invitation extends Privacy {
@@ -125,6 +149,14 @@ export const rooms = {
   remove: (id: string) => call<undefined>("DELETE", at(id)),
   newCode: (id: string, version: number) => call<ClassOut>("POST", `${at(id)}/code`, { version }),
   picture: (of: ClassOut) => `${at(of.id)}/qr.svg?code=${of.code}`,
+  exported: (id: string, what: string) => `${at(id)}/export.${what}`,
+  recordings: (id: string) => call<Recording[]>("GET", `${at(id)}/recordings`),
+  cast: (id: string, recording: string) => `${at(id)}/recordings/${encodeURIComponent(recording)}.cast`,
+  removeRecording: (id: string, recording: string) => call<undefined>("DELETE", `${at(id)}/recordings/${encodeURIComponent(recording)}`),
+  log: (id: string) => call<Entry[]>("GET", `${at(id)}/audit`),
+  agree: (id: string) => call<undefined>("PUT", `/api/memberships/${encodeURIComponent(id)}/recording`),
+  withdraw: (id: string) => call<undefined>("DELETE", `/api/memberships/${encodeURIComponent(id)}/recording`),
+  forgetRecordings: (id: string) => call<undefined>("DELETE", `/api/memberships/${encodeURIComponent(id)}/recordings`),
   roster: (id: string) => call<Roster>("GET", `${at(id)}/roster`),
   takeOut: (id: string, learner: string) => call<undefined>("DELETE", `${at(id)}/learners/${encodeURIComponent(learner)}`),
   putStaff: (id: string, name: string, role: string) => call<ClassOut>("POST", `${at(id)}/staff`, { name, role }),

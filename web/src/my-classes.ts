@@ -4,6 +4,7 @@ import { type Membership, rooms } from "./classes-api";
 import { day } from "./codes";
 import { confirmDialog } from "./dialog";
 import { button, h, iconButton } from "./dom";
+import { answerRecording } from "./bar-recording";
 import { chipOf, Line, privacy, roomStyle } from "./room-parts";
 import { STATES } from "./class-words";
 
@@ -41,8 +42,28 @@ export function openClasses(changed: () => void): void {
       {},
       h(heading, {}, of.title, " ", ...(of.state === "archived" ? [] : [chipOf(of.state, STATES[of.state])])),
       h("p", {}, "You are in as ", h("b", {}, of.name), `, since ${day(of.joined)}.`),
+      ...recorded(of),
       h("div", { class: "lab-mine__row" }, button("Leave this class…", () => void go(of), { class: "lab-button lab-mine__delete" })),
     );
+  /** What the learner decides about recordings, where there is something to decide. */
+  const recorded = (of: Membership): HTMLElement[] => {
+    const { asked, consented, kept } = of.recording;
+    const act = (label: string, what: () => Promise<unknown>, words: string): HTMLElement => {
+      const press = async (): Promise<void> => {
+        if ((await line.attempt(async () => (await what(), true))) === null) return;
+        await show();
+        line.say(words);
+        close.focus();
+      };
+      return button(label, () => void press(), { class: "lab-button" });
+    };
+    const acts: HTMLElement[] = [];
+    if (asked) acts.push(consented ? act("Stop recording", () => answerRecording(of.id, false), "Nothing more is recorded.") : act("Agree to the recording", () => answerRecording(of.id, true), "What your terminals print is recorded from now on."));
+    if (kept) acts.push(act(kept === 1 ? "Delete my recording" : `Delete my ${kept} recordings`, () => rooms.forgetRecordings(of.id), "Your recordings are deleted."));
+    if (!acts.length) return [];
+    const words = asked ? (consented ? "Your terminals are recorded for this class: what they print, not what you type." : "This class asks to record your terminals: what they print, not what you type.") : "There are recordings of your terminals.";
+    return [h("p", {}, words), h("div", { class: "lab-mine__row" }, ...acts)];
+  };
   const go = async (of: Membership): Promise<void> => {
     const again = of.state === "archived" ? "You can join again only if its instructor opens it again." : "With the code you can join again.";
     if (!(await confirmDialog(`Leave ${of.title}?`, `What you did stays yours, and nobody in the class sees it any more. ${again}`, "Leave", true))) return;

@@ -7,6 +7,7 @@ import { type ClassOut, type Learner, rooms, type Roster, type State } from "./c
 import { copyText } from "./clipboard";
 import { confirmDialog } from "./dialog";
 import { button, h } from "./dom";
+import { After } from "./room-after";
 import { openClassForm } from "./room-form";
 import { openInvitation } from "./room-invitation";
 import { chipOf, headline, Line } from "./room-parts";
@@ -30,6 +31,7 @@ export class ClassPage {
   private readonly heatPlace = h("div");
   private readonly tabs: RoomTabs;
   private wall: Wall | null = null;
+  private readonly after: After;
   private of!: ClassOut;
   private roster: Roster = { lessons: [], learners: [] };
   private saying = "";
@@ -39,6 +41,7 @@ export class ClassPage {
     private readonly id: string,
     private readonly signedOut: () => void,
   ) {
+    this.after = new After(this.id, this.line);
     this.staff = new Staff(this.line, (changed) => this.is(changed), () => location.assign("/room/"));
     const panels = [
       { name: "wall", label: "Wall", content: [this.wallPlace] },
@@ -60,6 +63,7 @@ export class ClassPage {
       h("div", { class: "lab-room__head" }, h("h2", { id: "lab-roster-title" }, "Learners"), this.count),
       this.late,
       this.tabs.element,
+      this.after.element,
       this.staff.element,
       this.news,
     );
@@ -135,6 +139,7 @@ export class ClassPage {
     this.showEntry(of);
     this.showActs(of);
     this.staff.show(of);
+    this.after.show(this.mayChange);
     if (had) this.place.querySelector<HTMLElement>(`[data-act="${had}"]`)?.focus();
   }
 

@@ -21,6 +21,8 @@ export async function openClassForm(of: ClassOut | null, done: (made: ClassOut) 
   const idle = some(of?.limits.idle, "10", "525600");
   const extensions = some(of?.limits.extensions, "0", "1000");
   const orNull = (input: HTMLInputElement): number | null => (input.value === "" ? null : input.valueAsNumber);
+  const record = h("input", { type: "checkbox", "aria-describedby": "lab-record-hint" });
+  record.checked = of?.limits.record ?? false;
   const chosen = new Set(of?.lessons ?? []);
   const boxes = lessons.map((lesson) => {
     const box = h("input", { type: "checkbox", value: lesson.id });
@@ -35,7 +37,7 @@ export async function openClassForm(of: ClassOut | null, done: (made: ClassOut) 
     seats: seats.valueAsNumber,
     opens: fromLocal(opens.value),
     closes: fromLocal(closes.value),
-    limits: { limit: orNull(limit), idle: orNull(idle), extensions: orNull(extensions) },
+    limits: { limit: orNull(limit), idle: orNull(idle), extensions: orNull(extensions), record: record.checked },
   });
 
   const save = async (): Promise<void> => {
@@ -74,6 +76,12 @@ export async function openClassForm(of: ClassOut | null, done: (made: ClassOut) 
         h("legend", {}, "Sandboxes of its learners, while it is open"),
         h("div", { class: "lab-room__three" }, field("Minutes until the end", limit), field("Minutes unused", idle), field("Extensions", extensions)),
         h("p", { class: "lab-room__hint" }, "Left empty: as everywhere on this server. A class can have less than that, never more."),
+      ),
+      h(
+        "div",
+        { class: "lab-room__pick" },
+        h("label", {}, record, " Ask learners to have their terminals recorded"),
+        h("span", { class: "lab-room__hint", id: "lab-record-hint" }, "What is printed, not what is typed. Each learner may say no, and change their mind at any time."),
       ),
       line.element,
       h("div", { class: "lab-dialog__buttons" }, button("Cancel", () => dialog.close(), { class: "lab-button" }), submit(of ? "Save" : "Make the class")),

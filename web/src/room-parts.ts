@@ -5,9 +5,9 @@ import { ApiError } from "./api";
 import type { Privacy } from "./classes-api";
 import { h } from "./dom";
 
-/** The look of what the pages of classes share: beside this script. */
-export function roomStyle(): void {
-  const href = new URL("room.css", import.meta.url).href;
+/** The look of what the pages of classes share, or of another part of them: beside this script. */
+export function roomStyle(file = "room.css"): void {
+  const href = new URL(file, import.meta.url).href;
   const there = [...document.querySelectorAll<HTMLLinkElement>("link[rel=stylesheet]")].some((link) => link.href === href);
   if (!there) document.head.append(h("link", { rel: "stylesheet", href }));
 }

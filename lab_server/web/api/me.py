@@ -43,7 +43,9 @@ async def export(parts: Joined, who: Who, response: Response) -> Export:
 async def forget(parts: Joined, who: Who, become: Become) -> None:
     """Everything kept about the learner is gone, the sandbox too. This browser is a new learner's from here on."""
     await parts.keeper.forget(who.id)
+    await parts.afterwards.forget(who.id)
     await parts.progress.forget(who.id)
+    parts.retention.soon()
     await _end_sandbox(parts, who.id)
     become("")
 
@@ -69,6 +71,7 @@ async def resume(given: CodeIn, parts: Joined, who: Who, address: Address, becom
         raise
     parts.codes.give_back(address)
     if owner != who.id:
+        parts.retention.soon()
         await parts.keeper.forget(who.id)
         become(owner)
         try:

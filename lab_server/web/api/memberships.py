@@ -16,6 +16,7 @@ from lab_server.web.joining import SEEN, UNSEEN
 from lab_server.web.models import ERRORS
 from lab_server.web.models_classes import CONFLICT, Invitation, JoinIn, MembershipOut, Memberships
 from lab_server.web.models_progress import TOO_MANY
+from lab_server.web.recorder import asks
 
 router = APIRouter(tags=["memberships"])
 Code = Annotated[str, Path(max_length=64, description="Nine digits; blanks, hyphens and dots don't matter.")]
@@ -35,10 +36,10 @@ class Guess:
             self._joins.give_back(self._address)
 
 
-def _membership(member: Member, of: Class, state: str) -> MembershipOut:
-    return MembershipOut.model_validate(
-        {"id": of.id, "title": of.title, "state": state, "name": member.name, "joined": member.joined}
-    )
+def _membership(member: Member, of: Class, state: str, kept_: int) -> MembershipOut:
+    recording = {"asked": asks(of.limits, state), "consented": member.consented is not None, "kept": kept_}
+    told = {"id": of.id, "title": of.title, "state": state, "name": member.name, "joined": member.joined}
+    return MembershipOut.model_validate(told | {"recording": recording})
 
 
 @router.get("/api/join/{code}", responses=ERRORS | TOO_MANY)
@@ -67,7 +68,8 @@ async def look(code: Code, parts: Joined, who: Who, address: Address) -> Invitat
 @router.get("/api/memberships", responses=ERRORS)
 async def memberships(parts: Joined, who: Who) -> Memberships:
     """Where the learner is in, the newest first, and what is seen of them there."""
-    found = [_membership(*one) for one in await parts.joining.all(who.id)]
+    recorded = await parts.joining.recorded(who.id)
+    found = [_membership(*one, recorded.get(one[1].id, 0)) for one in await parts.joining.all(who.id)]
     return Memberships(classes=found, seen=list(SEEN), unseen=list(UNSEEN))
 
 
@@ -81,7 +83,8 @@ async def join(given: JoinIn, parts: Joined, who: Who, address: Address, respons
         member, of, new = await parts.joining.join(who.id, given.code, given.name)
     if not new:
         response.status_code = 200
-    return _membership(member, of, "open")  # nothing else can be joined
+    recorded = await parts.joining.recorded(who.id)
+    return _membership(member, of, "open", recorded.get(of.id, 0))  # nothing else can be joined
 
 
 @router.delete("/api/memberships/{id}", status_code=204, responses=ERRORS)

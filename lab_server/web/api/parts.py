@@ -13,6 +13,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from lab_server.lessons.catalog import Catalog
+from lab_server.web.afterwards import Afterwards
 from lab_server.web.alive import Alive
 from lab_server.web.auth import Learner
 from lab_server.web.checks import Checks
@@ -24,6 +25,7 @@ from lab_server.web.hub import Hub
 from lab_server.web.joining import Joining
 from lab_server.web.keeper import Keeper
 from lab_server.web.progress import Progress
+from lab_server.web.retention import Retention
 from lab_server.web.room import Rooms
 from lab_server.web.service import Service
 from lab_server.web.sessions import Lease, Leases
@@ -62,6 +64,8 @@ class Parts:
     rooms: Rooms
     conduct: Conduct
     walls: Walls
+    afterwards: Afterwards
+    retention: Retention
     seen: Seen
     meter: Meter
     writes: Throttle = field(default_factory=_writes)  # of progress
