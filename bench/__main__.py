@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -44,6 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if unknown := sorted(set(given.parts) - set(PARTS)):
         parser.error(f"there is no part {unknown[0]!r}: {', '.join(PARTS)}")
+    for number, handler in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            # `nohup`, or a script's background, ignores them, and so would every shell of ours and our peers': none would hang up
+            signal.signal(number, handler)
     begun, figures = time.time(), []
     for name in given.parts or PARTS:
         figures += _run(name)

@@ -14,12 +14,13 @@ from types import TracebackType
 from typing import Self
 
 from bench.peers import Peer, Terminal
-from bench.process import children
 from bench.socket_client import Gone
 
 # a line ten times a second, by the shell alone: a program or a fork each would be what is measured
 TICKER = b"exec 3<> <(:); while :; do read -rt 0.1 -u 3; echo the quick brown fox jumps over the lazy dog; done\r"
 SETTLE = 1.0  # seconds until all of them tick
+PROMPT_WITHIN = 0.3  # seconds for a shell of a server that has nothing else to do
+AGAIN = 5  # times in a row
 ENDED_WITHIN = 300.0  # seconds for a server to be done with its shells; terminado waits for each, one after the other
 
 
@@ -31,7 +32,7 @@ class Crowd:
         self._poll = select.poll()
         self._by_descriptor: dict[int, Terminal] = {}
         self._reader = 0
-        self._peer, self._before = peer, children(peer.pids)
+        self._peer = peer
         try:
             while len(self.terminals) < size:
                 self._add(peer.connect())
@@ -85,8 +86,16 @@ class Crowd:
         for terminal in self.terminals:
             terminal.close()
         self.terminals.clear()
-        until = time.monotonic() + ENDED_WITHIN
-        while children(self._peer.pids) > self._before and time.monotonic() < until:
-            time.sleep(0.05)  # what comes next would be measured beside it
+        self._settle()
         if lost:
             raise Gone("a busy terminal was closed by its server")
+
+    def _settle(self) -> None:
+        """Until their server answers at once again, as one does that is done with their shells: what comes next would be
+        measured beside that."""
+        until, prompt = time.monotonic() + ENDED_WITHIN, 0
+        while prompt < AGAIN and time.monotonic() < until:
+            began = time.monotonic()
+            with contextlib.suppress(TimeoutError, Gone):
+                self._peer.connect().close()
+            prompt = prompt + 1 if time.monotonic() - began < PROMPT_WITHIN else 0

@@ -89,18 +89,13 @@ def measure(tell: Tell) -> list[Figure]:
 
 
 def _lesson(browser: Any, url: str, title: str) -> list[Figure]:
-    """Loaded and quiet; then, by a click on the first Run that a plain PTY can serve, until the terminal's websocket is open.
-
-    Where a PTY can serve none, by the button that opens the terminal.
-    """
+    """Loaded and quiet; then, by the button that opens the terminal, until its websocket is open."""
     context = browser.new_context()
     page = context.new_page()
     transfers = Transfers(context.new_cdp_session(page))
     page.goto(url, wait_until="networkidle", timeout=WITHIN)
     loaded = transfers.kb
-    run = page.locator('.lab-step:not([data-needs]) [data-action="run"]')
-    opener = run if run.count() else page.get_by_role("button", name="Terminal", exact=True)
-    opener.first.click(timeout=WITHIN)
+    page.get_by_role("button", name="Terminal", exact=True).click(timeout=WITHIN)
     # not wait_for_function: the page's own policy forbids evaluating text
     page.locator(".lab-dock .xterm-screen").first.wait_for(timeout=WITHIN)
     until = 100

@@ -5,6 +5,7 @@ Knows pids. Doesn't know whose they are.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Iterable
@@ -34,12 +35,14 @@ def _ticks(pid: int) -> float:
 
 
 def memory_kib(pids: Iterable[int], key: str = "Pss") -> int:
-    """Memory of these processes in KiB. "Pss" counts a page that n processes share as 1/n of a page in each."""
+    """Memory of these processes in KiB. "Pss" counts a page that n processes share as 1/n of a page in each; one that has
+    ended has none."""
     total = 0
     for pid in pids:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith(f"{key}:"):
-                total += int(line.split()[1])
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith(f"{key}:"):
+                    total += int(line.split()[1])
     return total
 
 
@@ -49,22 +52,6 @@ def command(pid: int) -> str:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return ""
-
-
-def children(pids: Iterable[int]) -> int:
-    """How many processes these have started that still run; one that has ended, and that nobody waited for, doesn't."""
-    found = 0
-    for pid in pids:
-        for file in Path(f"/proc/{pid}/task").glob("*/children"):
-            found += sum(_runs(int(child)) for child in file.read_text().split())
-    return found
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def in_cgroup(name: str) -> list[int]:

@@ -56,7 +56,10 @@ class Settings(BaseSettings):
     )
     sockets: int = Field(32, ge=1, le=1000, description="How many terminals one learner can have open at once.")
     address_sockets: int = Field(
-        512, ge=1, le=100000, description="How many terminals can be open at once from one network address."
+        2048,
+        ge=1,
+        le=100000,
+        description="How many terminals and channels of classes can be open at once from one network address.",
     )
     memory: int = Field(768, ge=64, description="Memory of one sandbox, in MiB.")
     cpus: float = Field(1.0, gt=0, le=256, description="Processor cores one sandbox may use.")

@@ -81,7 +81,7 @@ export async function openClassForm(of: ClassOut | null, done: (made: ClassOut) 
         "div",
         { class: "lab-room__pick" },
         h("label", {}, record, " Ask learners to have their terminals recorded"),
-        h("span", { class: "lab-room__hint", id: "lab-record-hint" }, "What they show, commands too, but no hidden password. Each learner may say no, and change their mind at any time."),
+        h("span", { class: "lab-room__hint", id: "lab-record-hint" }, "What is printed, not what is typed. Each learner may say no, and change their mind at any time."),
       ),
       line.element,
       h("div", { class: "lab-dialog__buttons" }, button("Cancel", () => dialog.close(), { class: "lab-button" }), submit(of ? "Save" : "Make the class")),
