@@ -1,8 +1,9 @@
-"""In the engine guest, in the clone: `python -m tests.compose.script [PART…]`, without any: docker, timing, crun.
+"""In the engine guest, in the clone: `python -m tests.compose.script [PART…]`, without any: docker, class, crun.
 
     docker    build, up, a lesson, a task, web restarted under a learner who types, the spawner killed, down
+    class     a class of sixty, from joining to its end (tests/classroom)
     changes   beside the same, when asked for: the spawner killed by compose and up again under a learner who types; stopped and started
-    timing    beside the same: sandboxes and terminals against the clock; by itself more rounds, and a key's echo
+    timing    beside the same, when asked for: sandboxes and terminals against the clock, and a key's echo
     crun      the other compose file: up, a few steps, down
 
 Knows the order, and which files make which stack. Status 1 when something was not as it should be, with the services' logs.
@@ -19,14 +20,18 @@ import traceback
 from pathlib import Path
 
 from lab_server.sandbox import syscalls
+from tests.classroom.hour import Hour
+from tests.classroom.people import Staff
 from tests.compose import lesson, lines, timing, traces
 from tests.compose.learner import Learner
 from tests.compose.page import Page
-from tests.compose.stack import Failed, Stack, docker, eventually, learners, ready, say
+from tests.compose.stack import ORIGIN, Failed, Stack, docker, eventually, learners, ready, say
 
 LESSON = "concepts/02-how-containers-work"
 TASK = "02-a-limited-cgroup"
 FEW = 4  # steps for the second way
+PUPILS, WORKING = 60, 5  # each who works is another container, emulated
+PASSWORD = "correct horse battery staple"
 MACHINE = Path("/run/machine")  # what is in the volume `machine`: the guest's disk, and what it was made from
 # nothing is kept ready: what is counted and timed are sandboxes made for whoever asks
 SETTINGS = {"BASE_IMAGE": "labs-base", "MACHINE": str(MACHINE), "LABS_WARM": "0"}
@@ -42,8 +47,8 @@ def main(parts: list[str]) -> int:
         say(f"build: {stack('build'):.1f} s")
         print(docker("image", "ls", "--format", "  {{.Repository}}: {{.Size}}"), flush=True)
         before = traces.taken()
-        if not parts or {"docker", "changes", "timing"} & set(parts):
-            with_engine(stack, parts or ["docker", "timing"], whole=not parts)
+        if not parts or {"docker", "class", "changes", "timing"} & set(parts):
+            with_engine(stack, parts or ["docker", "class"])
             gone(stack, before)
         if not parts or "crun" in parts:
             stack = Stack(CRUN, SETTINGS)
@@ -68,7 +73,7 @@ def lay_machine() -> None:
     shutil.copy("/shipped/files/machine.json", MACHINE / "manifest.json")
 
 
-def with_engine(stack: Stack, parts: list[str], *, whole: bool) -> None:
+def with_engine(stack: Stack, parts: list[str]) -> None:
     stack.up()
     learner = Learner()
     began = time.monotonic()
@@ -92,9 +97,17 @@ def with_engine(stack: Stack, parts: list[str], *, whole: bool) -> None:
     if "timing" in parts:
         say("timing")
         timing.terminals(learner, sandbox)
-        if not whole:
-            timing.echo(stack.container("web"), sandbox)
-        timing.sandboxes(LESSON, "labs-spawner", timing.ROUNDS if whole else timing.ROUNDS_ALONE)
+        timing.echo(stack.container("web"), sandbox)
+        timing.sandboxes(LESSON, "labs-spawner", timing.ROUNDS)
+    if "class" in parts:
+        a_class(stack)
+
+
+def a_class(stack: Stack) -> None:
+    say(f"a class of {PUPILS}, {WORKING} of them in sandboxes")
+    words = ["exec", "-T", "web", "labs", "admin", "create", "Ina", "--instructor"]
+    stack(*words, quiet=True, told=f"{PASSWORD}\n")
+    Hour(ORIGIN, Staff(ORIGIN, "Ina", PASSWORD), LESSON, "host", PUPILS, WORKING, lambda text: say(f"  {text}")).hold()
 
 
 def lost(learner: Learner, sandbox: str) -> bool:

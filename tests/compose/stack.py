@@ -52,15 +52,15 @@ class Stack:
     def __init__(self, files: tuple[str, ...], settings: Mapping[str, str]) -> None:
         self._environment = {**os.environ, **settings, "COMPOSE_FILE": ":".join(files)}
 
-    def __call__(self, *words: str, quiet: bool = False) -> float:
-        """Seconds that `docker compose …` took. Raises Failed."""
+    def __call__(self, *words: str, quiet: bool = False, told: str = "") -> float:
+        """Seconds that `docker compose …` took, which reads `told`. Raises Failed."""
         began = time.monotonic()
         line = ["docker", "compose", "--ansi=never", "--progress=plain", *words]
         done = subprocess.run(
             line,
             cwd=CLONE,
             env=self._environment,
-            stdin=subprocess.DEVNULL,
+            input=told,
             stdout=subprocess.PIPE if quiet else None,
             stderr=subprocess.STDOUT if quiet else None,
             text=True,

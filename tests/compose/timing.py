@@ -15,7 +15,7 @@ from tests.compose.learner import Learner
 from tests.compose.page import Page
 from tests.compose.stack import docker, say
 
-ROUNDS, ROUNDS_ALONE = 3, 9  # the second where nothing else is run, as on a machine that others use, too
+ROUNDS = 9
 TERMINALS = 10
 ECHO = Path(__file__).with_name("echo.py")
 PROMPT = rb"\x1b\]133;B"  # the shell has drawn its prompt
