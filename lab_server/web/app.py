@@ -21,7 +21,7 @@ from lab_server.lessons.catalog import Catalog
 from lab_server.sandbox.client import SpawnerClient
 from lab_server.settings import Settings
 from lab_server.store.engine import Store
-from lab_server.web import auth, faults
+from lab_server.web import auth, faults, hands
 from lab_server.web.afterwards import Afterwards
 from lab_server.web.api import (
     audit,
@@ -29,6 +29,7 @@ from lab_server.web.api import (
     conduct,
     exports,
     health,
+    help,
     lessons,
     me,
     memberships,
@@ -53,6 +54,8 @@ from lab_server.web.conduct import Conduct
 from lab_server.web.counts import Seen, TimedClient
 from lab_server.web.freezer import Freezer
 from lab_server.web.guards import Guard, Seats
+from lab_server.web.hands import Hands
+from lab_server.web.help import Help
 from lab_server.web.hub import Hub
 from lab_server.web.joining import Joining
 from lab_server.web.keeper import Keeper
@@ -98,6 +101,9 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
         wall = leases.clock.wall
         classes_, joining = Classes(catalog, store, wall, terms.host), Joining(catalog, store, wall)
         rooms = Rooms(store, leases.clock)
+        raised, helping = Hands(store), Help(rooms, clock)
+        rooms.tellers += [hands.tell, helping.tell]
+        rooms.tile_tellers += [hands.tell_staff, helping.tell]
         freezer = Freezer(leases, service)
         caretaker = Caretaker(catalog, store, rooms, leases, freezer)
         keeper.looked = freezer.looked
@@ -112,8 +118,9 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
             terms.changed()
             recorder.stale()
             retention.soon()
+            helping.look(id)
 
-        classes_.changed = joining.changed = changed
+        classes_.changed = joining.changed = raised.changed = changed
         progress_, walls = Progress(catalog, store), Walls(catalog, store, rooms, leases, hub, classes_.standings)
         progress_.did, progress_.gone = walls.did, rooms.gone
         app.state.parts = Parts(
@@ -133,6 +140,8 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
             walls,
             Afterwards(catalog, store, classes_, recorder, tapes, wall),
             retention,
+            raised,
+            helping,
             seen,
             Meter(client),
         )
@@ -147,6 +156,7 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
             await recorder.close()
             hub.close()
             await walls.close()
+            await helping.close()
             await rooms.close()
             await caretaker.close()
             await freezer.close()
@@ -186,6 +196,7 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
         exports,
         recordings,
         audit,
+        help,
     ):
         app.include_router(part.router)
     app.router.routes.append(_Rest("/", app=Site(settings.site)))

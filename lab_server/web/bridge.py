@@ -10,6 +10,7 @@ Doesn't know the web framework, drivers, the spawner or who a viewer is.
 Output is read straight into the ring, so a stalled reader costs no memory: when every viewer is MAX_BEHIND bytes behind, the
 terminal is no longer read and the kernel stops the writer; a viewer alone in being slow falls out of the ring and is
 told (`gap`). With no viewer at all it is read at a modest rate, so that what runs there goes on. Input never waits on output.
+A guest only looks on: it neither has the terminal read nor keeps it from being read.
 There is no task: the loop calls when the terminal is readable, and viewers are told at once.
 """
 
@@ -109,7 +110,7 @@ class Bridge:
 
     # --- viewers ---
 
-    def attach(self, client: str, offset: int | None = None) -> Viewer:
+    def attach(self, client: str, offset: int | None = None, guest: bool = False) -> Viewer:
         """A new viewer, from `offset` where the ring still has it, else from the oldest it has.
 
         A client has one connection: an older one is closed, and its input that waits is forgotten, before this one is
@@ -121,8 +122,8 @@ class Bridge:
         self._forget(client)
         if offset is None or not self.ring.start <= offset <= self.ring.end:
             offset = self.rejoin(self.ring.start)
-        viewer = Viewer(self, client, offset)
-        self.viewers.append(viewer)
+        viewer = Viewer(self, client, offset, guest)
+        self.viewers.insert(len(self.viewers) if guest else 0, viewer)  # guests are served last
         self.reconsider()
         return viewer
 
@@ -150,10 +151,18 @@ class Bridge:
         if self.over:
             return False
         enough = self.ring.end - MAX_BEHIND
+        nobody = True
         for viewer in self.viewers:
-            if viewer.acked > enough:
-                return True
-        return not self.viewers
+            if not viewer.guest:
+                if viewer.acked > enough:
+                    return True
+                nobody = False
+        return nobody
+
+    def _unwatched(self) -> bool:
+        """Whether nobody keeps up: no viewer but guests that are behind."""
+        enough = self.ring.end - MAX_BEHIND
+        return all(viewer.guest and viewer.acked <= enough for viewer in self.viewers)
 
     def _resume(self) -> None:
         self._timer = None
@@ -202,7 +211,7 @@ class Bridge:
         count = self._drain()
         if self.over:
             return
-        if not self.viewers:
+        if self._unwatched():
             self._pause(UNWATCHED_PAUSE)
             return
         now = monotonic()
@@ -220,7 +229,7 @@ class Bridge:
         count = self._drain()
         if self.over:
             return
-        if not self.viewers or count < SMALL or count >= DRAIN // 2:
+        if self._unwatched() or count < SMALL or count >= DRAIN // 2:
             self._wakes, self._since = 0, 0.0
             self._resume()
         else:

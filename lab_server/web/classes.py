@@ -21,6 +21,7 @@ from lab_server.store import accounts, audit, classes, members, names, staff
 from lab_server.store.accounts import Account
 from lab_server.store.classes import Class
 from lab_server.store.engine import Store
+from lab_server.store.members import Member
 from lab_server.store.staff import Place, Role
 from lab_server.web.faults import Unfit
 from lab_server.web.standings import Standing, Standings
@@ -84,6 +85,17 @@ class Classes:
         """The class, and the account's role in it; for what is done in its room. `change`: an assistant may not."""
         async with self._store.read() as at:
             return await _allowed(at, who, id, change=change)
+
+    async def learner(self, who: Account, id: str, member: str) -> tuple[Class, Member]:
+        """The class and a learner in it, by the member's id; for what anybody who runs it may. Raises NotFound for another class's."""
+        async with self._store.read() as at:
+            one, _ = await _allowed(at, who, id)
+            return one, await members.get(at, id, member)
+
+    async def note(self, who: Account, of: Class, act: str, member: str = "", **detail: Any) -> None:
+        """An entry of the audit log: to be there before what it tells of is done."""
+        async with self._store.write() as at:
+            await audit.add(at, of, who, act, self._clock(), member, **detail)
 
     # --- classes ---
 
@@ -191,6 +203,7 @@ class Classes:
             await _allowed(at, who, id, change=account != who.id)
             await classes.get(at, id, hold=True)
             await staff.remove(at, id, account)
+        self.changed(id)
 
     # --- parts of these ---
 

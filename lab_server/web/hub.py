@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import termios
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
 
@@ -60,6 +61,20 @@ class Hub:
         self.resize(key, size, viewer)
         return bridge, viewer
 
+    def watch(
+        self, key: Key, client: str, offset: int | None = None, terminal: str | None = None
+    ) -> tuple[Bridge, Viewer]:
+        """Look at a terminal that is open, in the size that it has: nothing of it changes. Raises NotFound.
+
+        `client` is a name that no page can give itself: a page's connection would be replaced.
+        """
+        bridge = self._bridges.get(key)
+        if bridge is None or bridge.over:
+            raise NotFound("This terminal is not open.", "It can be watched once its learner opens it.")
+        viewer = bridge.attach(client, None if terminal not in (None, bridge.name) else offset, guest=True)
+        viewer.resized(bridge.size)
+        return bridge, viewer
+
     async def _bridge(self, key: Key, size: tuple[int, int]) -> Bridge:
         bridge = self._bridges.get(key)
         if bridge and bridge.over:
@@ -78,8 +93,8 @@ class Hub:
                 opened = await self._open(key, size)
                 ring = self._ring(opened)
             bridge = self._bridges[key] = Bridge(opened.fd, ring, opened.terminal, lambda: self._status(key))
+            bridge.size = _size(opened.fd) or size
             bridge.typed = partial(self._typed, key[0])
-            bridge.size = size
             bridge.when_finished(partial(self._reap_soon, key, bridge))
             self.opened(key, bridge)
         return bridge
@@ -156,7 +171,7 @@ class Hub:
                 except LabError:
                     return  # ended meanwhile, which its viewers are told by its end of file
                 done = wanted
-                if bridge := self._bridges.get(key):
+                if (bridge := self._bridges.get(key)) is not None:
                     bridge.size = wanted[0]
                     for other in bridge.viewers[:]:
                         if other is not wanted[1]:
@@ -228,3 +243,12 @@ class Hub:
                 viewer.end(Close(protocol.CLOSE_RESTARTING, "The server is restarting."))
             bridge.close()
         self._bridges.clear()
+
+
+def _size(fd: int) -> tuple[int, int] | None:
+    """What the terminal itself says of its size; None where it is none that can tell."""
+    try:
+        rows, columns = termios.tcgetwinsize(fd)
+    except (OSError, termios.error):
+        return None
+    return (columns, rows) if columns and rows else None

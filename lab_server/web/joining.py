@@ -30,6 +30,9 @@ SEEN = (
     "hints you asked for",
     "the screens of your terminals, small, with what was printed there lately: all lessons share them. While your page is at a lesson that "
     "is not in the class, none is shown",
+    "that your hand is up, and what you ask with it",
+    "a terminal that you have open, as it is, while they look at it: your page says who looks for as long as they do, and they type in it "
+    "only if you allow it",
     "whether you have a sandbox: they can pause it, give it more time, reset it, and end it together with the class; you are told",
     "a recording of what your terminals print, in every lesson, if the class asks for one and only for as long as you agree to it",
 )
@@ -103,6 +106,14 @@ class Joining:
         """Class's id → how many recordings of the learner there are, where there are any."""
         async with self._store.read() as at:
             return Counter(one.of for one in await recordings.of_learner(at, learner))
+
+    async def member(self, learner: str, of: str) -> tuple[Class, Member]:
+        """The class, and the learner in it. Raises NotFound."""
+        async with self._store.read() as at:
+            found = await members.find(at, of, learner)
+            if found is None:
+                raise NotFound("You are not in this class.", "You may have left it already.")
+            return await classes.get(at, of), found
 
     async def leave(self, learner: str, of: str) -> None:
         """Raises NotFound. What was done stays the learner's."""

@@ -147,12 +147,18 @@ class Part(BaseModel):
     complete: bool
 
 
+class HandOut(BaseModel):
+    since: float = Field(description="Seconds since the epoch.")
+    question: str
+
+
 class LearnerOut(BaseModel):
     id: str = Field(description="In this class: it tells nothing of the learner elsewhere.")
     name: str
     joined: float
     at: float | None = Field(description="Last activity in the class's lessons, seconds since the epoch.")
     lessons: dict[str, Part]
+    hand: HandOut | None = Field(description="Where it is raised.")
 
 
 class LessonName(BaseModel):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import structlog
@@ -86,19 +86,18 @@ class Requests:
             await self._app(scope, receive, send)
         finally:
             if line := takeover.taken(scope):  # the connection lives on after the application is done with it
-                line.when_over(partial(self._over, line, state["request"], scope["path"], began))
+                line.when_over(partial(self._over, line, structlog.contextvars.get_contextvars(), began))
             elif "closed" in state:
-                self._closed(scope["path"], state["closed"], began)
+                self._closed(state["closed"], began)
             else:
                 self._tell(scope, "websocket", str(state.get("denied", "none")), time.perf_counter() - began)
 
-    def _over(self, line: Line, request: str, path: str, began: float) -> None:
-        """For a connection that went on by itself: the last of it. What it holds meanwhile is little."""
-        _, _, _, sandbox, _, session = path.split("/")  # /api/sandboxes/ID/terminals/SESSION
-        with structlog.contextvars.bound_contextvars(request=request, sandbox=sandbox, session=session):
-            self._closed(path, line.code, began)
+    def _over(self, line: Line, about: dict[str, Any], began: float) -> None:
+        """For a connection that went on by itself: the last of it, `about` which request, sandbox, session; it holds little."""
+        with structlog.contextvars.bound_contextvars(**about):
+            self._closed(line.code, began)
 
-    def _closed(self, path: str, code: int, began: float) -> None:
+    def _closed(self, code: int, began: float) -> None:
         self._seen.closes[str(code)] += 1
         log.info("terminal closed", code=code, seconds=round(time.perf_counter() - began, 3))
 

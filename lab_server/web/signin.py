@@ -130,6 +130,14 @@ class SignIns:
             raise NotSignedIn("You are not signed in.", "Sign in at /room/; a sign-in ends after 12 hours without use.")
         return found
 
+    async def still(self, token: str) -> Account:
+        """Whose token this is, without its counting as a call: for what goes on by itself. Raises NotSignedIn."""
+        async with self._store.read() as at:
+            found = await accounts.signed_in(at, token, self._clock())
+        if found is None:
+            raise NotSignedIn("You are not signed in any more.", "Sign in at /room/.")
+        return found[1]
+
     async def sign_out(self, token: str) -> None:
         async with self._store.write() as at:
             await accounts.end_token(at, token)

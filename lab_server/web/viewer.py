@@ -27,7 +27,10 @@ def nobody() -> None:
 
 
 class Viewer:
-    """Made by `Bridge.attach`. `notify` is the connection's: called whenever `next` may have something."""
+    """Made by `Bridge.attach`. `notify` is the connection's: called whenever `next` may have something.
+
+    `guest`: it looks on. The terminal is read as if it weren't there, however fast or slow it is.
+    """
 
     __slots__ = (
         "_bridge",
@@ -40,13 +43,14 @@ class Viewer:
         "_told",
         "acked",
         "client",
+        "guest",
         "notify",
         "offset",
         "telling",
     )
 
-    def __init__(self, bridge: Bridge, client: str, offset: int) -> None:
-        self.client = client
+    def __init__(self, bridge: Bridge, client: str, offset: int, guest: bool = False) -> None:
+        self.client, self.guest = client, guest
         self.offset = self.acked = offset
         self.notify: Callable[[], None] = nobody
         self.telling = False  # the bridge will call `tell`
@@ -82,7 +86,7 @@ class Viewer:
         self.notify()
 
     def resized(self, size: tuple[int, int]) -> None:
-        """Another viewer gave the terminal this size: what is to come was written for it."""
+        """The terminal has this size, and not by this viewer: what is to come was written for it."""
         self._size = size
         self.notify()
 

@@ -149,7 +149,8 @@ def _learner(one: Standing) -> dict[str, Any]:
     """A `LearnerOut`."""
     member = one.member
     parts = {id: {"done": done, "complete": complete} for id, (done, complete) in one.lessons.items()}
-    return {"id": member.id, "name": member.name, "joined": member.joined, "at": one.at, "lessons": parts}
+    hand = {"since": member.hand, "question": member.question} if member.hand is not None else None
+    return {"id": member.id, "name": member.name, "joined": member.joined, "at": one.at, "lessons": parts, "hand": hand}
 
 
 @router.delete("/api/classes/{id}/learners/{learner}", status_code=204, responses=SEEING)

@@ -21,6 +21,8 @@ from lab_server.web.classes import Classes
 from lab_server.web.conduct import Conduct
 from lab_server.web.counts import Seen
 from lab_server.web.guards import Seats
+from lab_server.web.hands import Hands
+from lab_server.web.help import Help
 from lab_server.web.hub import Hub
 from lab_server.web.joining import Joining
 from lab_server.web.keeper import Keeper
@@ -66,6 +68,8 @@ class Parts:
     walls: Walls
     afterwards: Afterwards
     retention: Retention
+    hands: Hands
+    help: Help
     seen: Seen
     meter: Meter
     writes: Throttle = field(default_factory=_writes)  # of progress

@@ -1,20 +1,22 @@
 """The terminal websocket: checks who and what, then joins a connection to a viewer of a bridge.
 
 Knows the messages and the order of the checks. Doesn't know how bytes are pumped: that is a line's, straight on the transport (line.py),
-or where the server offers none, plain ASGI (plain.py). The origin was checked before (guards.py).
+or where the server offers none, plain ASGI (plain.py). The origin was checked before (guards.py). Other routes have terminals too
+(help.py): they `converse` with a `Talk` of their own.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
 import structlog
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from lab_server.errors import BadInput, HostFull, LabError, NotFound
+from lab_server.errors import BadInput, Conflict, HostFull, LabError, NotFound, NotSignedIn
 from lab_server.sandbox.contract import MAX_COLUMNS, MAX_ROWS, SESSION
 from lab_server.web import plain, protocol, takeover
 from lab_server.web.alive import Alive
@@ -66,6 +68,8 @@ def closing(why: LabError) -> Close:
     codes = {
         BadInput: protocol.CLOSE_NOT_UNDERSTOOD,
         NotFound: protocol.CLOSE_NOT_FOUND,
+        NotSignedIn: protocol.CLOSE_NOT_SIGNED_IN,
+        Conflict: protocol.CLOSE_NOT_READY,
         TooMany: protocol.CLOSE_TOO_MANY,
         HostFull: protocol.CLOSE_TOO_MANY,
     }
@@ -73,7 +77,7 @@ def closing(why: LabError) -> Close:
 
 
 class Talk:
-    """A learner's connection to a terminal: what comes in is done at once, what goes out is the viewer's (`next`, `notify`).
+    """A connection to a terminal: what comes in is done at once, what goes out is the viewer's (`next`, `notify`).
 
     Whoever is given one ends it, and asks it now and then to `check`.
     """
@@ -93,7 +97,7 @@ class Talk:
     def read(self, text: str) -> None:
         try:
             match protocol.parse(text):
-                case protocol.Resize(columns, rows):
+                case protocol.Resize(columns, rows) if not self.viewer.guest:
                     self._hub.resize(self._key, (columns, rows), self.viewer)
                 case protocol.Ack(output):
                     self.viewer.ack(output)
@@ -115,18 +119,23 @@ class Talk:
 
 @router.websocket("/api/sandboxes/{id}/terminals/{session}")
 async def terminal(websocket: WebSocket, id: str, session: str, parts: Joined) -> None:
-    learner: Learner | None = websocket.state.learner
-    # from here on the page can read why it is closed
-    await websocket.accept(headers=[(HEADER, websocket.state.request.encode())])
-    if learner is None:
-        await _close(websocket, Close(protocol.CLOSE_NOT_SIGNED_IN, "Reload the page."))
-        return
+    await converse(websocket, _join(websocket, parts, id, session), parts.alive)
+
+
+async def converse(websocket: WebSocket, joining: Coroutine[Any, Any, Talk | Close], alive: Alive) -> None:
+    """Accept it, and have it talk as `joining` says, or close it with what that says or raises."""
     try:
-        talk = await _join(websocket, parts, learner, id, session)
+        # from here on the page can read why it is closed
+        await websocket.accept(headers=[(HEADER, websocket.state.request.encode())])
+    except BaseException:
+        joining.close()
+        raise
+    try:
+        talk = await joining
         if isinstance(talk, Close):
             close = talk
         elif offer := takeover.offered(websocket.scope):
-            _hand_over(talk, offer, parts.alive)
+            _hand_over(talk, offer, alive)
             return
         else:
             close = await plain.serve(websocket, talk)
@@ -147,8 +156,11 @@ async def _close(websocket: WebSocket, close: Close) -> None:
         await websocket.close(close.code, close.clipped())
 
 
-async def _join(websocket: WebSocket, parts: Parts, learner: Learner, id: str, session: str) -> Talk | Close:
+async def _join(websocket: WebSocket, parts: Parts, id: str, session: str) -> Talk | Close:
     """Raises LabError."""
+    learner: Learner | None = websocket.state.learner
+    if learner is None:
+        return Close(protocol.CLOSE_NOT_SIGNED_IN, "Reload the page.")
     seat = parts.seats.take("learner", learner.id)
     talk: Talk | None = None
     try:
