@@ -81,7 +81,7 @@ def test_a_learner_agrees_is_recorded_and_played_back(visit: Open, room: Server)
     eventually(lambda: any("playback" in printed(file) for file in files(room)), "it is written")
     asked.get_by_role("button", name="Stop recording").click()
     asked.get_by_text("asks to record").wait_for(state="detached")  # who said no is asked no more
-    learner.locator(".lab-classbar").wait_for(state="hidden")
+    asked.wait_for(state="detached")
 
     after = teacher.locator(".lab-room__after")
     after.get_by_text("Recordings", exact=True).click()

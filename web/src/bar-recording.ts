@@ -33,10 +33,10 @@ export const recordingPart: BarPart = {
     const said = h("span", { role: "status" });
     const act = (yes: boolean) => (): void => void answerRecording(view.id, yes).catch((error: unknown) => void (said.textContent = wordsOf(error)));
     if (stateOf(view) === "on") {
-      const words = h("p", {}, h("span", { class: "lab-classbar__dot", "aria-hidden": "true" }), h("b", {}, "Your terminal is recorded"), " for ", h("bdi", {}, view.title), ": what it prints, not what you type. ", said);
+      const words = h("p", {}, h("span", { class: "lab-classbar__dot", "aria-hidden": "true" }), h("b", {}, "Your terminal is recorded"), " for ", h("bdi", {}, view.title), ": what it prints, your commands among it. ", said);
       return h("div", {}, words, button("Stop", act(false), { class: "lab-button", "aria-label": "Stop recording" }));
     }
-    const words = h("p", {}, h("b", {}, h("bdi", {}, view.title), " asks to record your terminals: "), "what they print, not what you type, for those who run the class. You can stop it and delete it at any time. ", said);
+    const words = h("p", {}, h("b", {}, h("bdi", {}, view.title), " asks to record your terminals: "), "what they print, your commands among it, for those who run the class. You can stop it and delete it at any time. ", said);
     const row = h("div", {}, words);
     const no = button("No", () => {
       remember(declined(view.id), { no: true });

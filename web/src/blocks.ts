@@ -10,17 +10,24 @@ import type { Dock } from "./dock";
 import { h } from "./dom";
 import type { HostWatch } from "./host";
 import { verdict, whyNot } from "./outcome";
+import { paused } from "./paused";
 import { Prediction } from "./predict";
 import type { ProgressStore } from "./progress";
 import type { Recorder } from "./record";
-import type { SandboxWatch } from "./sandbox";
+import type { SandboxView, SandboxWatch } from "./sandbox";
 import type { RunResult } from "./session";
 import { Step } from "./step";
+
+interface Entry {
+  abort: AbortController;
+  typed: boolean;
+  since: number; // when it was typed, of performance.now
+}
 
 const FAILED_TO_LOAD: RunResult = { kind: "refused", why: "The terminal could not be loaded: reload the page." };
 
 export class Blocks {
-  private readonly under = new Map<Step, { abort: AbortController; typed: boolean }>();
+  private readonly under = new Map<Step, Entry>();
   private predictions = new Map<Step, Prediction>();
 
   constructor(
@@ -131,7 +138,7 @@ export class Blocks {
       let since = performance.now();
       const result = await dock.run(step.session, step.command, entry.abort.signal, () => {
         entry.typed = true;
-        since = performance.now();
+        since = entry.since = performance.now();
         step.running(since);
       });
       const seconds = (performance.now() - since) / 1000;
@@ -161,20 +168,26 @@ export class Blocks {
 
   private async with(
     step: Step,
-    act: (dock: Dock, entry: { abort: AbortController; typed: boolean }) => Promise<RunResult | null>,
+    act: (dock: Dock, entry: Entry) => Promise<RunResult | null>,
   ): Promise<RunResult | null> {
     if (this.under.has(step)) return null;
     if (step.blocked) {
       step.show({ state: "skipped", words: step.blocked });
       return null;
     }
-    const entry = { abort: new AbortController(), typed: false };
+    const entry: Entry = { abort: new AbortController(), typed: false, since: 0 };
     this.under.set(step, entry);
     step.waiting("opening the terminal…");
-    const unsubscribe = this.watch.subscribe((view) => {
+    const tell = (view: SandboxView): void => {
       if (entry.typed) return;
-      if (view.name === "starting") step.waiting(`sandbox starting… ${view.detail}`, view.since);
+      if (paused.by !== null) step.waiting(`Paused by ${paused.by}: it runs when your class goes on.`);
+      else if (view.name === "starting") step.waiting(`sandbox starting… ${view.detail}`, view.since);
       else if (view.name === "ready") step.waiting("waiting for the terminal’s prompt…");
+    };
+    const unsubscribe = this.watch.subscribe(tell);
+    const unpaused = paused.subscribe((by) => {
+      if (!entry.typed) tell(this.watch.view);
+      else step.running(entry.since, by === null ? "running…" : `paused by ${by}…`);
     });
     try {
       const dock = await this.dock().catch(() => null);
@@ -187,6 +200,7 @@ export class Blocks {
       return { kind: "refused", why: words };
     } finally {
       unsubscribe();
+      unpaused();
       this.under.delete(step);
     }
   }

@@ -2,9 +2,16 @@
    Knows the channel, and its parts by name. Each part makes its own row, anew only when what it shows has changed. */
 
 import { recordingPart } from "./bar-recording";
+import { closing } from "./bar-closing";
+import { hand, typing, watched } from "./bar-help";
+import { here, markHere } from "./bar-here";
+import { message } from "./bar-message";
+import { pausedRow } from "./bar-paused";
+import { reset } from "./bar-reset";
 import { h } from "./dom";
 import type { RoomChannel, RoomView } from "./room-channel";
 import { roomStyle } from "./room-parts";
+import { readyToSay } from "./say";
 
 /** A row of the bar. `shows`: what it depends on, or null for no row; `row` makes it. */
 export interface BarPart {
@@ -14,7 +21,7 @@ export interface BarPart {
 }
 
 /** In the order in which they stand. */
-const PARTS: BarPart[] = [recordingPart];
+const PARTS: BarPart[] = [pausedRow, closing, typing, watched, here, message, reset, recordingPart, hand];
 
 export class ClassBar {
   private readonly element = h("section", { class: "lab-classbar", "aria-label": "Your class", hidden: true });
@@ -22,9 +29,15 @@ export class ClassBar {
 
   constructor(private readonly channel: RoomChannel) {
     roomStyle();
+    readyToSay();
     channel.subscribe(() => this.show());
     document.querySelector(".md-header")?.after(this.element);
     this.show();
+  }
+
+  /** Another page is open. */
+  wake(): void {
+    markHere(this.channel.views);
   }
 
   private show(): void {
@@ -47,5 +60,6 @@ export class ClassBar {
     const rows = [...wanted.values()];
     if (rows.length !== this.element.children.length || rows.some((row, n) => this.element.children[n] !== row)) this.element.replaceChildren(...rows);
     this.element.hidden = rows.length === 0;
+    markHere(this.channel.views);
   }
 }

@@ -1,6 +1,7 @@
 /* The server's calls about classes and signing in, as docs/develop/protocol.md has them. Knows paths and shapes. */
 
 import { call, type Count } from "./api";
+import type { RoomState } from "./room-wire";
 
 export type State = "planned" | "open" | "closed" | "archived";
 
@@ -84,6 +85,19 @@ export interface Roster {
   learners: Learner[];
 }
 
+/** A lesson with the places in it where everybody can be sent. */
+export interface LessonPlaces extends LessonName {
+  blocks: { id: string; caption: string; steps: { n: number; caption: string; command: string }[] }[];
+  tasks: { name: string; title: string }[];
+}
+
+/** How many sandboxes end later, of how many, by how many seconds at the most. */
+export interface Extended {
+  extended: number;
+  sandboxes: number;
+  seconds: number;
+}
+
 /** What those who run a class can see of a learner, and what not. */
 export interface Privacy {
   seen: string[];
@@ -133,6 +147,20 @@ export interface Invitation extends Privacy {
   name: string | null; // the learner's, where they are in
 }
 
+/** A learner at this moment, for who may help them. */
+export interface LearnerNow {
+  id: string;
+  name: string;
+  online: boolean;
+  place: { title: string; url: string; step: string } | null;
+  sandbox: string;
+  sessions: string[]; // terminals that are open
+  hand: { since: number; question: string } | null;
+  watchers: string[];
+  typing: { by: string; state: "asked" | "granted"; mine: boolean } | null;
+}
+
+const mine = (id: string): string => `/api/memberships/${encodeURIComponent(id)}`;
 const at = (id: string): string => `/api/classes/${encodeURIComponent(id)}`;
 
 export const rooms = {
@@ -161,6 +189,23 @@ export const rooms = {
   takeOut: (id: string, learner: string) => call<undefined>("DELETE", `${at(id)}/learners/${encodeURIComponent(learner)}`),
   putStaff: (id: string, name: string, role: string) => call<ClassOut>("POST", `${at(id)}/staff`, { name, role }),
   removeStaff: (id: string, account: string) => call<undefined>("DELETE", `${at(id)}/staff/${encodeURIComponent(account)}`),
+  places: () => call<LessonPlaces[]>("GET", "/api/lessons"),
+  room: (id: string) => call<RoomState>("GET", `${at(id)}/room`),
+  say: (id: string, text: string | null) => (text === null ? call<RoomState>("DELETE", `${at(id)}/message`) : call<RoomState>("PUT", `${at(id)}/message`, { text })),
+  point: (id: string, to: { lesson: string; step: string } | null) => (to ? call<RoomState>("PUT", `${at(id)}/here`, to) : call<RoomState>("DELETE", `${at(id)}/here`)),
+  pause: (id: string, on: boolean) => call<RoomState>(on ? "PUT" : "DELETE", `${at(id)}/pause`),
+  extend: (id: string) => call<Extended>("POST", `${at(id)}/extend`),
+  reset: (id: string, learner: string) => call<undefined>("POST", `${at(id)}/learners/${encodeURIComponent(learner)}/reset`),
+  end: (id: string, seconds: number) => call<RoomState>("POST", `${at(id)}/end`, { seconds }),
+  callOff: (id: string) => call<RoomState>("DELETE", `${at(id)}/end`),
+  learner: (id: string, learner: string) => call<LearnerNow>("GET", `${at(id)}/learners/${encodeURIComponent(learner)}`),
+  helped: (id: string, learner: string) => call<undefined>("DELETE", `${at(id)}/learners/${encodeURIComponent(learner)}/hand`),
+  askToType: (id: string, learner: string) => call<unknown>("POST", `${at(id)}/learners/${encodeURIComponent(learner)}/typing`),
+  stopTypingFor: (id: string, learner: string) => call<unknown>("DELETE", `${at(id)}/learners/${encodeURIComponent(learner)}/typing`),
+  raiseHand: (id: string, question: string) => call<undefined>("PUT", `${mine(id)}/hand`, { question }),
+  lowerHand: (id: string) => call<undefined>("DELETE", `${mine(id)}/hand`),
+  answerTyping: (id: string, allow: boolean, by: string) => call<unknown>("PUT", `${mine(id)}/typing`, { allow, by }),
+  stopTyping: (id: string) => call<unknown>("DELETE", `${mine(id)}/typing`),
   look: (code: string) => call<Invitation>("GET", `/api/join/${encodeURIComponent(code)}`),
   join: (code: string, name: string) => call<Membership>("POST", "/api/memberships", { code, name }),
   memberships: () => call<Privacy & { classes: Membership[] }>("GET", "/api/memberships"),

@@ -4,6 +4,7 @@
 import { makeAccessible, watchAccess } from "./access";
 import { api, ApiError, type Me, type Sandbox } from "./api";
 import { Blocks } from "./blocks";
+import type { ClassBar } from "./class-bar";
 import type { Countdown } from "./countdown";
 import type { Dock } from "./dock";
 import { button, h } from "./dom";
@@ -11,6 +12,7 @@ import { endingOf } from "./ending";
 import { HostWatch } from "./host";
 import { Lookout } from "./lookout";
 import { Overview } from "./overview";
+import { paused } from "./paused";
 import { ProgressStore } from "./progress";
 import { Quizzes } from "./quiz";
 import { Recorder } from "./record";
@@ -38,6 +40,7 @@ let loading: Promise<Dock> | null = null;
 let dock: Dock | null = null;
 let countdown: Countdown | null = null;
 let channel: RoomChannel | null = null;
+let classBar: ClassBar | null = null;
 let place: (() => void) | null = null; // looks where on the page the learner is
 
 const blocksOfPage = (): HTMLElement[] => [...document.querySelectorAll<HTMLElement>(".lab-block")];
@@ -184,7 +187,8 @@ progress.subscribe(() => {
       if (channel === null) {
         const made = new channels.RoomChannel();
         channel = made;
-        new bar.ClassBar(made);
+        classBar = new bar.ClassBar(made);
+        made.subscribe(() => paused.become(made.views.find((view) => view.paused)?.paused?.by ?? null));
         made.subscribe(() => made.views.some(isNews) && void progress.load());
         place = whereabouts.watchPlace((lesson, part) => made.at(lesson, part));
         document.addEventListener("lab:hint", () => made.hinted());
@@ -214,6 +218,7 @@ function wake(): void {
   dock?.offer();
   offerLauncher();
   wakeRoom();
+  classBar?.wake();
   place?.();
 }
 

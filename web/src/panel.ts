@@ -2,9 +2,10 @@
    Knows session.ts, screen.ts, the sandbox watch. Doesn't know tabs, layout or blocks. */
 
 import { clientId } from "./client-id";
-import type { LinkState, SocketLike, World } from "./connection";
+import type { LinkState, World } from "./connection";
 import { button, h } from "./dom";
 import { FindBar } from "./find";
+import { paused } from "./paused";
 import {
   CLOSE_ENDED,
   CLOSE_FOREIGN_ORIGIN,
@@ -17,6 +18,7 @@ import {
 import type { SandboxView, SandboxWatch } from "./sandbox";
 import { XtermScreen } from "./screen";
 import { Session, type SessionEvents } from "./session";
+import { openSocket } from "./socket";
 
 const FOREIGN = "This terminal has the size of another window where it is in use.";
 const NOTE_FOR = 8000; // ms that a note is shown
@@ -28,6 +30,7 @@ export class Panel {
   readonly screen: XtermScreen;
   private readonly cover = h("div", { class: "lab-cover", role: "status" });
   private readonly strip = h("div", { class: "lab-strip", role: "status" });
+  private readonly still = h("p", { class: "lab-still", hidden: true });
   private readonly place = h("div", { class: "lab-xterm" });
   private readonly finder: FindBar;
   private readonly clock = h("span", { class: "lab-clock", "aria-hidden": "true" });
@@ -74,9 +77,10 @@ export class Panel {
       { class: "lab-panel", id: `lab-panel-${name}`, role: "tabpanel", "aria-labelledby": `lab-tab-${name}` },
       heading,
       this.finder.element,
-      h("div", { class: "lab-panel__body" }, this.place, this.strip, this.cover),
+      h("div", { class: "lab-panel__body" }, this.place, this.still, this.strip, this.cover),
     );
     watch.subscribe((view) => this.sandboxIs(view));
+    paused.subscribe((by) => this.pausedBy(by));
   }
 
   /** A connected terminal, or on its way there. Throws ApiError when there is no sandbox to be had. */
@@ -140,12 +144,23 @@ export class Panel {
     } else if (view.name === "ready") this.coverWith();
   }
 
+  private pausedBy(by: string | null): void {
+    this.element.toggleAttribute("data-paused", by !== null);
+    this.still.hidden = by === null;
+    this.still.textContent = by === null ? "" : `Paused by ${by}. Everything in here stands still, and goes on as it was.`;
+    this.session.hold(by === null ? "" : `your class is paused by ${by}.`);
+    if (by !== null) return;
+    if (this.strip.textContent?.includes("paused by")) this.say();
+    if (this.session.connection.state.name === "waiting") this.session.connection.open(); // a new terminal can be had again
+  }
+
   private link(state: LinkState): void {
     this.element.dataset.link = state.name;
     if (state.name === "open") {
       this.say();
       this.coverWith();
     } else if (state.name === "connecting" && !this.strip.textContent) this.say("Connecting…");
+    else if (state.name === "waiting" && paused.by !== null) this.say(`While your class is paused by ${paused.by}, no terminal can be opened.`);
     else if (state.name === "waiting") {
       this.say("Connection lost. Trying again…", this.act("Try now", async () => this.session.connection.open()));
       if (state.attempt % ASK_AFTER === 0) void this.askAfterSandbox();
@@ -222,22 +237,4 @@ export class Panel {
   private act(label: string, call: () => Promise<void>): HTMLButtonElement {
     return button(label, () => void call().then(() => this.screen.focus(), () => {}), { class: "lab-button lab-button--main" });
   }
-}
-
-function openSocket(path: string): SocketLike {
-  const url = new URL(path, location.href);
-  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  const socket = new WebSocket(url);
-  socket.binaryType = "arraybuffer";
-  const like: SocketLike = {
-    onmessage: null,
-    onclose: null,
-    send: (data) => {
-      if (socket.readyState === WebSocket.OPEN) socket.send(data as string | Uint8Array<ArrayBuffer>);
-    },
-    close: () => socket.close(),
-  };
-  socket.onmessage = ({ data }) => like.onmessage?.(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer));
-  socket.onclose = ({ code, reason }) => like.onclose?.(code, reason);
-  return like;
 }

@@ -11,13 +11,15 @@ export interface RoomView {
   title: string;
   state: "planned" | "open" | "closed" | "archived";
   name: string; // the learner's
-  hand?: { since: number; question: string } | null; // raised
+  hand?: { since: number; question: string; before?: number } | null; // raised; `before`: how many were before it
   watchers?: string[]; // who looks at a terminal of the learner now
   typing?: { by: string; state: "asked" | "granted" } | null;
   message?: { text: string; by: string; at: number } | null;
-  here?: { lesson: string; step: string; title: string; url: string; by: string } | null;
-  paused?: { by: string } | null;
+  here?: { lesson: string; step: string; title: string; part: string; url: string; by: string; at?: number } | null; // `part`: the step in words, or ""
+  paused?: { by: string; at: number } | null;
   closes_in?: number | null; // seconds until the class ends, where that was announced
+  ending?: { by: string; at: number } | null; // it was ended with a countdown; null: it closes by itself
+  reset?: { by: string; at: number } | null; // an instructor reset the learner's sandbox
   present?: { by: string; sandbox: string; session: string } | null;
   recording?: { asked: boolean; consented: boolean };
 }
@@ -120,6 +122,11 @@ export class RoomChannel {
     };
   }
 
+  /** Something that is shown of it changed on this page. */
+  again(): void {
+    for (const listener of [...this.listeners]) listener();
+  }
+
   private receive(data: unknown): void {
     if (typeof data !== "string") return;
     try {
@@ -133,6 +140,6 @@ export class RoomChannel {
   private become(views: RoomView[]): void {
     this.views = views;
     this.told = performance.now();
-    for (const listener of [...this.listeners]) listener();
+    this.again();
   }
 }

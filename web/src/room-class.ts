@@ -8,6 +8,7 @@ import { copyText } from "./clipboard";
 import { confirmDialog } from "./dialog";
 import { button, h } from "./dom";
 import { After } from "./room-after";
+import { Conduct } from "./room-conduct";
 import { openClassForm } from "./room-form";
 import { openInvitation } from "./room-invitation";
 import { chipOf, headline, Line } from "./room-parts";
@@ -24,6 +25,7 @@ export class ClassPage {
   private readonly facts = h("div", { class: "lab-room__facts" });
   private readonly entry = h("section", { class: "lab-room__entry", "aria-label": "How learners join" });
   private readonly acts = h("div", { class: "lab-room__row lab-room__acts" });
+  private readonly conduct = new Conduct(() => void this.refresh().catch(() => {}));
   private readonly table = h("div", { class: "lab-room__scroll", role: "region", tabindex: "0", "aria-labelledby": "lab-roster-title" });
   private readonly count = h("span", { class: "lab-room__count" });
   private readonly staff: Staff;
@@ -53,13 +55,14 @@ export class ClassPage {
 
   /** Raises what the first look raises. */
   async open(): Promise<void> {
-    const [of, roster] = await Promise.all([rooms.one(this.id), rooms.roster(this.id)]);
+    const [of, roster, now] = await Promise.all([rooms.one(this.id), rooms.roster(this.id), rooms.room(this.id)]);
     this.place.replaceChildren(
       h("p", { class: "lab-room__back" }, h("a", { href: "/room/" }, "All classes")),
       this.facts,
       this.acts,
       this.line.element,
       this.entry,
+      this.conduct.element,
       h("div", { class: "lab-room__head" }, h("h2", { id: "lab-roster-title" }, "Learners"), this.count),
       this.late,
       this.tabs.element,
@@ -68,6 +71,7 @@ export class ClassPage {
       this.news,
     );
     this.is(of);
+    this.conduct.show(of, now);
     this.has(roster);
     this.tabs.show(of.state === "archived" ? "progress" : "wall");
     void this.openWall();
@@ -75,12 +79,13 @@ export class ClassPage {
   }
 
   private async openWall(): Promise<void> {
-    const loaded = await import("./room-wall").catch(() => null);
+    const [loaded, watching] = await Promise.all([import("./room-wall"), import("./room-watch")]).catch(() => [null, null]);
     if (!this.place.isConnected) return;
-    if (!loaded) {
+    if (!loaded || !watching) {
       this.wallPlace.replaceChildren(h("p", { class: "lab-room__late" }, "The wall could not be loaded. Reload the page."));
       return;
     }
+    watching.addWatching();
     const wall = new loaded.Wall(this.id, () => this.leave());
     this.wall = wall;
     this.wallPlace.replaceChildren(wall.element);
@@ -102,6 +107,13 @@ export class ClassPage {
     if (roster) this.has(roster);
   }
 
+  /** What the class is, and what holds in its room. Raises what the calls raise. */
+  private async refresh(): Promise<void> {
+    const [of, now] = await Promise.all([rooms.one(this.id), rooms.room(this.id), this.look()]);
+    this.is(of);
+    this.conduct.show(of, now);
+  }
+
   private later(): void {
     setTimeout(() => void this.again(), AGAIN);
   }
@@ -110,8 +122,7 @@ export class ClassPage {
     if (!this.place.contains(this.tabs.element)) return this.wall?.stop(); // another page was opened meanwhile
     if (document.visibilityState === "visible") {
       try {
-        const [of] = await Promise.all([rooms.one(this.id), this.look()]);
-        this.is(of);
+        await this.refresh();
         this.late.hidden = true;
       } catch (error) {
         if (error instanceof ApiError && (error.status === 401 || error.status === 404)) {
@@ -234,7 +245,7 @@ export class ClassPage {
       h(
         "table",
         { class: "lab-room__roster" },
-        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Name"), ...heads, h("th", { scope: "col" }, "Last active"), this.mayChange ? h("th", { scope: "col" }, h("span", { class: "lab-sr" }, "Take out")) : "")),
+        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Name"), ...heads, h("th", { scope: "col" }, "Last active"), this.mayChange ? h("th", { scope: "col" }, h("span", { class: "lab-sr" }, "Reset, take out")) : "")),
         h("tbody", {}, ...roster.learners.map((learner) => this.row(learner))),
       ),
     );
@@ -248,8 +259,14 @@ export class ClassPage {
       bar.style.setProperty("--lab-part", `${percent}%`);
       return h("td", { title: more, ...(percent === 100 ? { "data-full": true } : {}) }, h("span", { class: "lab-room__words" }, words), bar);
     });
+    const anew = button("Reset", () => void this.reset(learner), { class: "lab-room__quiet", "data-learner": `${learner.id} reset`, "aria-label": `Reset the sandbox of ${learner.name}` });
     const out = button("Take out", () => void this.takeOut(learner), { class: "lab-room__quiet", "data-learner": learner.id, "aria-label": `Take out ${learner.name}` });
-    return h("tr", {}, h("th", { scope: "row" }, h("bdi", {}, learner.name)), ...cells, h("td", { class: "lab-room__ago" }, ago(learner.at, Date.now())), this.mayChange ? h("td", {}, out) : "");
+    return h("tr", {}, h("th", { scope: "row" }, h("bdi", {}, learner.name)), ...cells, h("td", { class: "lab-room__ago" }, ago(learner.at, Date.now())), this.mayChange ? h("td", { class: "lab-room__each" }, anew, " ", out) : "");
+  }
+
+  private async reset(learner: Learner): Promise<void> {
+    if (!(await confirmDialog(`Reset the sandbox of ${learner.name}?`, "They get a new one: every file, container and running program in the one they have is gone. They are told that it was you. Their progress is kept.", "Reset", true))) return;
+    if ((await this.line.attempt(async () => (await rooms.reset(this.id, learner.id), true))) !== null) this.line.say(`${learner.name} gets a new sandbox, and is told.`);
   }
 
   private async takeOut(learner: Learner): Promise<void> {

@@ -29,9 +29,10 @@ export interface RoomState {
   learners: number;
   lessons: { id: string; title: string; url: string }[]; // of the class
   message?: { text: string; by: string; at: number } | null;
-  here?: { lesson: string; step: string; title: string; url: string; by: string } | null;
-  paused?: { by: string } | null;
+  here?: { lesson: string; step: string; title: string; part: string; url: string; by: string; at?: number } | null; // `part`: the step in words, or ""
+  paused?: { by: string; at: number } | null;
   closes_in?: number | null;
+  ending?: { by: string; at: number } | null; // it was ended with a countdown
   present?: { by: string; sandbox: string; session: string } | null;
 }
 

@@ -5,7 +5,7 @@ import { Capture } from "./capture";
 import { Connection, type LinkState, type World } from "./connection";
 import { MarkScanner } from "./marks";
 import type { LeaseNotice } from "./protocol";
-import { type Outcome, Shell } from "./steps";
+import { type Outcome, REPLY, Shell } from "./steps";
 
 export interface Screen {
   readonly cols: number;
@@ -65,6 +65,7 @@ export class Session {
   private foreign = false; // shown in another window's size
   private claimed = false; // a step waits for the prompt
   private capture: Capture | null = null;
+  private held = ""; // why nothing is typed now, or ""
   private from = 0;
   private to = 0;
 
@@ -89,9 +90,19 @@ export class Session {
 
   /** Keys from the learner, as the terminal encodes them. */
   keys(data: string): void {
+    if (this.held && !REPLY.test(data)) {
+      this.events.note(`Not typed: ${this.held}`);
+      return;
+    }
     this.claim();
     this.shell.keys(data);
     if (!this.connection.input(encoder.encode(data))) this.events.note("Not typed: this terminal is not connected.");
+  }
+
+  /** Nothing is typed as long as there is a reason not to: keys are refused with it, steps wait. "": there is none. */
+  hold(why: string): void {
+    this.held = why;
+    this.shell.nudge();
   }
 
   resize(cols: number, rows: number): void {
@@ -160,6 +171,10 @@ export class Session {
         const closed = this.connection.state;
         if (closed.name === "closed" || closed.name === "idle") {
           return { kind: "refused", why: "This terminal is closed: open it again first." };
+        }
+        if (this.held) {
+          await this.change(signal);
+          continue;
         }
         const obstacle = this.settled ? this.shell.obstacle : "starting";
         if (obstacle === null) return null;

@@ -58,8 +58,8 @@ export class Step {
     if (since !== undefined) this.tick(since);
   }
 
-  running(since: number): void {
-    this.show({ state: "running", words: "running…" });
+  running(since: number, words = "running…"): void {
+    this.show({ state: "running", words });
     this.busy(true);
     this.clearOfDock();
     this.tick(since);

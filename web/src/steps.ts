@@ -24,7 +24,8 @@ export interface StepHooks {
 /** Why nothing may be typed now; null where the shell waits at a clean prompt. */
 export type Obstacle = "starting" | "busy" | "entered" | "draft" | null;
 
-const REPLY = /^(\x1b\[[?>=]?[\d;]*[cRnyu$]+|\x1b\[[IO]|\x1b\[<?[\d;]*[Mm]|\x1b[P\]][\s\S]*)$/;
+/** What a terminal sends by itself: answers to a program, its focus, the mouse. */
+export const REPLY = /^(\x1b\[[?>=]?[\d;]*[cRnyu$]+|\x1b\[[IO]|\x1b\[<?[\d;]*[Mm]|\x1b[P\]][\s\S]*)$/;
 
 export class Shell {
   state: ShellState = "unknown";
