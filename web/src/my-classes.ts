@@ -61,7 +61,7 @@ export function openClasses(changed: () => void): void {
     if (asked) acts.push(consented ? act("Stop recording", () => answerRecording(of.id, false), "Nothing more is recorded.") : act("Agree to the recording", () => answerRecording(of.id, true), "What your terminals print is recorded from now on."));
     if (kept) acts.push(act(kept === 1 ? "Delete my recording" : `Delete my ${kept} recordings`, () => rooms.forgetRecordings(of.id), "Your recordings are deleted."));
     if (!acts.length) return [];
-    const words = asked ? (consented ? "Your terminals are recorded for this class: what they print, not what you type." : "This class asks to record your terminals: what they print, not what you type.") : "There are recordings of your terminals.";
+    const words = asked ? (consented ? "Your terminals are recorded for this class: what they print, your commands among it." : "This class asks to record your terminals: what they print, your commands among it.") : "There are recordings of your terminals.";
     return [h("p", {}, words), h("div", { class: "lab-mine__row" }, ...acts)];
   };
   const go = async (of: Membership): Promise<void> => {
