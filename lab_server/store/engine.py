@@ -63,6 +63,7 @@ class Store:
         self._engine = _sqlite(self._url) if self._sqlite else _postgres(self._url)
         self._writers = self._engine.execution_options(labs_write=True)
         self._opening = asyncio.Lock()
+        self._written = 0  # transactions that came to their end, kept or not
         self._turn = asyncio.Lock()  # SQLite has one writer at a time: wait here, not in a thread
         self._is_open = False
         self._failed: tuple[float, StoreFailed] | None = None
@@ -122,15 +123,27 @@ class Store:
 
     @contextlib.asynccontextmanager
     async def _my_turn(self) -> AsyncIterator[None]:
-        """No longer than for the database itself: where another process holds it, each would wait behind all before it."""
+        """Behind all before, as long as theirs get on: a class that joins at once is written one by one. Where none did for as long as
+        SQLite waits for another process, that process has the file, and each would wait for it behind all before."""
+        turn = asyncio.ensure_future(self._turn.acquire())
         try:
-            async with asyncio.timeout(BUSY):
-                await self._turn.acquire()
-        except TimeoutError:
-            raise StoreFailed(*held(self._url)) from None
+            while not turn.done():
+                before = self._written
+                await asyncio.wait({turn}, timeout=BUSY)
+                if not turn.done() and self._written == before:
+                    raise StoreFailed(*held(self._url))
+        except BaseException:
+            if not turn.cancel():
+                self._turn.release()  # it came meanwhile
+            raise
+        done = 1
         try:
             yield
+        except StoreFailed:
+            done = 0
+            raise
         finally:
+            self._written += done
             self._turn.release()
 
 

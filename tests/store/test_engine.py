@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import sqlite3
@@ -169,6 +170,33 @@ async def test_another_process_that_holds_the_file(tmp_path: Path, monkeypatch: 
     async with store.write() as at:
         await learners.touch(at, "ann", 1)
     await store.close()
+
+
+async def test_who_waits_behind_others_that_get_on_is_not_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A class that joins at once, on a slow disk. Bad fake: a time limit on the line, which refused the last of them."""
+    monkeypatch.setattr(engine, "BUSY", 0.2)
+    store = Store(f"sqlite:///{tmp_path / 'course.sqlite3'}")
+    begun: list[int] = []
+
+    async def slow(n: int) -> None:
+        async with store.write() as at:
+            begun.append(n)
+            await learners.touch(at, f"learner{n}", 1.0)
+            await asyncio.sleep(0.15)  # the disk
+
+    try:
+        await store.open()
+        await asyncio.gather(*(slow(n) for n in range(6)))
+        assert begun == list(range(6)), "first come, first served"
+        given_up = asyncio.create_task(slow(7))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.gather(given_up, return_exceptions=True)
+        await slow(8)  # nobody holds the line who has left it
+    finally:
+        await store.close()
 
 
 # --- PostgreSQL ---
