@@ -5,6 +5,7 @@ Pure, and without imports: an agent starts with every sandbox.
 
 from __future__ import annotations
 
+OOM_SCORE_ADJ = 300  # where no memory is left, what runs in a sandbox is killed before web and the spawner
 READY = "run/sandbox-ready"  # below the sandbox's root: the image's init makes it last (labs/images/sandbox/)
 
 

@@ -19,9 +19,8 @@ from lab_server.sandbox import commands, rpc
 
 OLDEST = (1, 8)
 PATIENCE = 60.0  # seconds for one call: emulated machines are slow
-OOM_SCORE_ADJ = 300  # where no memory is left, what runs in a sandbox is killed before web and the spawner
-# Not by the bundle's oomScoreAdj: `crun exec` leaves that be, so that PID 1 went first. choom(1) is in util-linux, on every Debian.
-_EXPENDABLE = ("choom", "-n", str(OOM_SCORE_ADJ), "--") if shutil.which("choom") else ()
+# Not by the bundle's oomScoreAdj alone: `crun exec` leaves that be, so that PID 1 went first. choom(1) is in util-linux, on every Debian.
+_EXPENDABLE = ("choom", "-n", str(commands.OOM_SCORE_ADJ), "--") if shutil.which("choom") else ()
 
 
 class Crun:

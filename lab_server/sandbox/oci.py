@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lab_server.sandbox import commands
+
 if TYPE_CHECKING:  # an agent imports this module with every sandbox, and needs no spec
     from lab_server.sandbox.contract import SandboxSpec
 
@@ -109,7 +111,7 @@ def process(args: Sequence[str], facts: HostFacts, *, terminal: bool = False, se
         | {"ambient": []},
     }
     if facts.raise_limits:
-        found["oomScoreAdj"] = 300
+        found["oomScoreAdj"] = commands.OOM_SCORE_ADJ
         found["rlimits"] = [
             {"type": kind, "soft": most, "hard": most}
             for kind, most in (("RLIMIT_NOFILE", 65536), ("RLIMIT_CORE", 0), ("RLIMIT_MEMLOCK", 64 * 1024))

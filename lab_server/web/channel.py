@@ -7,7 +7,6 @@ Knows ASGI's websocket messages, pace and size. Doesn't know what is told: whoev
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -67,24 +66,11 @@ class Channel:
             if message["type"] == "websocket.disconnect":
                 raise WebSocketDisconnect(message.get("code", 1005))
             try:
-                hear(_parsed(message.get("text") or ""))
+                hear(protocol.message(message.get("text") or ""))
             except BadInput as why:
                 return Close(protocol.CLOSE_NOT_UNDERSTOOD, str(why))
             if late := pace.late():
                 await asyncio.sleep(late)
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    """Raises BadInput."""
-    if len(text) > protocol.MAX_TEXT:
-        raise BadInput(f"A text frame is longer than {protocol.MAX_TEXT} characters.")
-    try:
-        message = json.loads(text)
-    except (ValueError, RecursionError):
-        raise BadInput("A text frame is not JSON.") from None
-    if not isinstance(message, dict):
-        raise BadInput("A text frame is not a JSON object.")
-    return message
 
 
 def word(message: dict[str, Any], name: str, most: int = 160) -> str:

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from lab_server.errors import BadInput
 from lab_server.sandbox.contract import MAX_COLUMNS, MAX_ROWS
@@ -74,21 +75,27 @@ def clamp(value: object, most: int, name: str) -> int:
     return int(max(1, min(most, value)))
 
 
-def parse(text: str) -> Resize | Ack | Ping:
-    """A client's text frame. Raises BadInput naming the field that is wrong."""
+def message(text: str) -> dict[str, Any]:
+    """A text frame as the JSON object that it has to be. Raises BadInput."""
     if len(text) > MAX_TEXT:
         raise BadInput(f"A text frame is longer than {MAX_TEXT} characters.")
     try:
-        message = json.loads(text)
+        found = json.loads(text)
     except (ValueError, RecursionError):
         raise BadInput("A text frame is not JSON.") from None
-    if not isinstance(message, dict):
+    if not isinstance(found, dict):
         raise BadInput("A text frame is not a JSON object.")
-    match message.get("type"):
+    return found
+
+
+def parse(text: str) -> Resize | Ack | Ping:
+    """A client's text frame. Raises BadInput naming the field that is wrong."""
+    told = message(text)
+    match told.get("type"):
         case "resize":
-            return Resize(clamp(message.get("cols"), MAX_COLUMNS, "cols"), clamp(message.get("rows"), MAX_ROWS, "rows"))
+            return Resize(clamp(told.get("cols"), MAX_COLUMNS, "cols"), clamp(told.get("rows"), MAX_ROWS, "rows"))
         case "ack":
-            output = message.get("output")
+            output = told.get("output")
             if isinstance(output, bool) or not isinstance(output, int) or output < 0:
                 raise BadInput("The field 'output' is not an offset.")
             return Ack(output)

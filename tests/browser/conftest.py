@@ -17,6 +17,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
+from tests.browser.classroom import account, classroom
+from tests.conftest import Server
+
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("LABS_DATA") or ROOT / ".labs")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -81,11 +84,13 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dic
 
 
 Open = Callable[..., Page]
+ANY = ""  # part of every error on the console
 
 
 @contextlib.contextmanager
 def watched(browser: Browser, url: str, known: str = "\0") -> Iterator[Open]:
-    """Makes pages of the course at `url`; at the end it fails on what left the origin and on errors without `known` in them."""
+    """Makes pages of the course at `url`; at the end it fails on what left the origin, on what a script did not catch, and on errors
+    of the console without `known` in them."""
     contexts: list[BrowserContext] = []
     wrong: list[str] = []
 
@@ -118,4 +123,19 @@ def watched(browser: Browser, url: str, known: str = "\0") -> Iterator[Open]:
 def open_page(browser: Browser, course: Course) -> Iterator[Open]:
     """open_page("/concepts/…/", color_scheme="dark", viewport={…}): a page of the course."""
     with watched(browser, course.url) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A course with an instructor called Ina, for one file's tests: classes, and no guest."""
+    with classroom(tmp_path_factory.mktemp("room")) as server:
+        account(server, "Ina")
+        yield server
+
+
+@pytest.fixture
+def visit(browser: Browser, room: Server) -> Iterator[Open]:
+    """visit("/room/", color_scheme=…): each a browser of its own. Its console may tell of refused calls: tests make them."""
+    with watched(browser, room.origin, ANY) as make:
         yield make

@@ -13,7 +13,6 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser import axe
-from tests.browser.classroom import account, classroom
 from tests.browser.conftest import Open, watched
 from tests.browser.test_classes_page import PHONE, WIDE, make_class, sign_in
 from tests.conftest import Server
@@ -22,13 +21,6 @@ from tests.web.recorded import files, printed
 
 LESSON = "/concepts/02-how-containers-work/"
 SHOTS = os.environ.get("LABS_SHOTS", "")  # a folder: pictures are put there
-
-
-@pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with classroom(tmp_path_factory.mktemp("after")) as server:
-        account(server, "Ina")
-        yield server
 
 
 @pytest.fixture

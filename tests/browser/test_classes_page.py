@@ -3,50 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Page
 
 from tests.browser import axe
-from tests.browser.classroom import WORDS, account, classroom, worked
+from tests.browser.classroom import WORDS, worked
+from tests.browser.conftest import Open
 from tests.conftest import Server
 
-Open = Callable[..., Page]
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with classroom(tmp_path_factory.mktemp("room")) as server:
-        account(server, "Ina")
-        yield server
-
-
-@pytest.fixture
-def visit(browser: Browser, room: Server) -> Iterator[Open]:
-    """visit("/room/", color_scheme=…): each a browser of its own. Fails on script errors and on what leaves the origin."""
-    contexts: list[BrowserContext] = []
-    wrong: list[str] = []
-
-    def make(path: str, **options: Any) -> Page:
-        context = browser.new_context(**options)
-        context.set_default_timeout(60_000)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-        page.on(
-            "request",
-            lambda asked: None if asked.url.startswith((room.origin, "data:", "blob:")) else wrong.append(asked.url),
-        )
-        page.goto(room.origin + path)
-        return page
-
-    yield make
-    for context in contexts:
-        context.close()
-    assert not wrong, wrong
 
 
 def sign_in(page: Page, words: str = WORDS) -> None:

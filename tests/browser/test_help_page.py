@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import axe
-from tests.browser.classroom import account, classroom
+from tests.browser.conftest import Open
 from tests.browser.test_classes_page import WIDE, make_class, sign_in
-from tests.browser.test_wall_page import visit
-from tests.conftest import Server
 
-__all__ = ["visit"]
-Open = Callable[..., Page]
 LESSON = "/concepts/02-how-containers-work/"
 Both = tuple[Page, Page]
-
-
-@pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with classroom(tmp_path_factory.mktemp("help")) as server:
-        account(server, "Ina")
-        yield server
 
 
 def pages(visit: Open, title: str, **options: object) -> Both:

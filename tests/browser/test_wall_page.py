@@ -10,16 +10,16 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser import axe
-from tests.browser.classroom import account, classroom, worked
+from tests.browser.classroom import worked
+from tests.browser.conftest import Open
 from tests.browser.test_classes_page import PHONE, WIDE, make_class, sign_in
 from tests.conftest import Server
 from tests.web.learner import Learner
 from tests.web.rooms import Channel
 
-Open = Callable[..., Page]
 LESSON = "concepts/02-how-containers-work"
 NAMES = [
     "Ada",
@@ -37,38 +37,6 @@ NAMES = [
     "<b>Mallory</b>",
 ]
 SCREEN = "([id]) => document.querySelector(`.lab-tile[data-learner='${id}'] canvas`)?.screenText?.() ?? ''"
-
-
-@pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with classroom(tmp_path_factory.mktemp("wall")) as server:
-        account(server, "Ina")
-        yield server
-
-
-@pytest.fixture
-def visit(browser: Browser, room: Server) -> Iterator[Open]:
-    """visit("/room/", color_scheme=…): each a browser of its own. Fails on script errors and on what leaves the origin."""
-    contexts: list[BrowserContext] = []
-    wrong: list[str] = []
-
-    def make(path: str, **options: Any) -> Page:
-        context = browser.new_context(**options)
-        context.set_default_timeout(20_000)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-        page.on(
-            "request",
-            lambda asked: None if asked.url.startswith((room.origin, "data:", "blob:")) else wrong.append(asked.url),
-        )
-        page.goto(room.origin + path)
-        return page
-
-    yield make
-    for context in contexts:
-        context.close()
-    assert not wrong, wrong
 
 
 @pytest.fixture

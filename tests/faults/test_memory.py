@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from lab_server.sandbox.crun import OOM_SCORE_ADJ
+from lab_server.sandbox.commands import OOM_SCORE_ADJ
 from tests.compose.learner import Learner
 from tests.compose.page import Page
 from tests.faults import hosting

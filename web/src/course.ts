@@ -10,6 +10,7 @@ import type { Dock } from "./dock";
 import { button, h } from "./dom";
 import { endingOf } from "./ending";
 import { HostWatch } from "./host";
+import { later } from "./later";
 import { Lookout } from "./lookout";
 import { Overview } from "./overview";
 import { paused } from "./paused";
@@ -87,10 +88,7 @@ const lookout = new Lookout({
   tell: (sandbox) => void showEnd(sandbox).catch(() => {}), // a chunk that didn't come may come at the next look
   told: () => dock?.connected === true,
   visible: () => document.visibilityState === "visible",
-  later: (ms, call) => {
-    const timer = setTimeout(call, ms);
-    return () => clearTimeout(timer);
-  },
+  later,
 });
 
 async function showEnd(sandbox: Sandbox): Promise<void> {

@@ -5,6 +5,7 @@ import { clientId } from "./client-id";
 import type { LinkState, World } from "./connection";
 import { button, h } from "./dom";
 import { FindBar } from "./find";
+import { later } from "./later";
 import { paused } from "./paused";
 import {
   CLOSE_ENDED,
@@ -120,10 +121,7 @@ export class Panel {
         const { cols, rows } = this.screen;
         return openSocket(terminalPath(this.sandbox, this.name, { cols, rows, client: clientId, output, terminal }));
       },
-      later: (ms, call) => {
-        const timer = setTimeout(call, ms);
-        return () => clearTimeout(timer);
-      },
+      later,
       random: Math.random,
     };
   }

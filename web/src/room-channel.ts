@@ -3,6 +3,7 @@
    What is told is a state, whole: a page that was away for a while knows as much as the others. */
 
 import { backoff } from "./backoff";
+import { later } from "./later";
 import { CLOSE_NOT_SIGNED_IN, isFinalClose } from "./protocol";
 
 /** A class as its learner's page sees it. What is optional comes from a part of the server that may have nothing to say. */
@@ -38,14 +39,16 @@ export interface Surroundings {
   random(): number; // 0…1
 }
 
-const browser: Surroundings = {
-  open: () => new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/room`) as unknown as Wire,
-  later: (ms, call) => {
-    const timer = setTimeout(call, ms);
-    return () => clearTimeout(timer);
+/** The browser's own, with a channel at `path`. */
+export const surroundings = (path: string): Surroundings => ({
+  open: () => {
+    const socket = new WebSocket(location.origin.replace(/^http/, "ws") + path);
+    socket.binaryType = "arraybuffer";
+    return socket as unknown as Wire;
   },
+  later,
   random: Math.random,
-};
+});
 
 export class RoomChannel {
   views: RoomView[] = [];
@@ -58,7 +61,7 @@ export class RoomChannel {
   private cancel: (() => void) | null = null;
   private place = ""; // the last "at", said again to a new server
 
-  constructor(private readonly around: Surroundings = browser) {}
+  constructor(private readonly around: Surroundings = surroundings("/api/room")) {}
 
   /** Called at every change. Returns what ends that. */
   subscribe(listener: () => void): () => void {

@@ -4,6 +4,7 @@
 import { api, ApiError, type TaskResult } from "./api";
 import { Checker } from "./checker";
 import type { HostWatch } from "./host";
+import { later } from "./later";
 import { whyNot } from "./outcome";
 import type { ProgressStore } from "./progress";
 import type { SandboxWatch } from "./sandbox";
@@ -24,10 +25,7 @@ export class Tasks {
     private readonly host: HostWatch,
   ) {
     this.checker = new Checker({
-      later: (ms, call) => {
-        const timer = setTimeout(call, ms);
-        return () => clearTimeout(timer);
-      },
+      later,
       now: () => performance.now(),
       wanted: () => this.open.length > 0 && this.watch.view.name === "ready" && document.visibilityState === "visible",
       check: () => this.checkOpen(),

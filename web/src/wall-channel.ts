@@ -3,7 +3,7 @@
 
 import { backoff } from "./backoff";
 import { isFinalClose } from "./protocol";
-import type { Wire } from "./room-channel";
+import { type Surroundings, surroundings, type Wire } from "./room-channel";
 import type { HeatTask, Miniature, RoomState, Tile, WallMessage } from "./room-wire";
 
 const VERSION = 1;
@@ -38,25 +38,6 @@ export function parseFrame(data: ArrayBuffer): Miniature[] {
   return found;
 }
 
-export interface WallSurroundings {
-  open(): Wire;
-  later(ms: number, call: () => void): () => void;
-  random(): number; // 0…1
-}
-
-const browser = (id: string): WallSurroundings => ({
-  open: () => {
-    const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/classes/${encodeURIComponent(id)}/wall`);
-    socket.binaryType = "arraybuffer";
-    return socket as unknown as Wire;
-  },
-  later: (ms, call) => {
-    const timer = setTimeout(call, ms);
-    return () => clearTimeout(timer);
-  },
-  random: Math.random,
-});
-
 export interface WallListener {
   room(state: RoomState): void;
   tiles(changed: readonly Tile[], gone: readonly string[]): void;
@@ -82,7 +63,7 @@ export class WallChannel {
   constructor(
     id: string,
     private readonly listener: WallListener,
-    private readonly around: WallSurroundings = browser(id),
+    private readonly around: Surroundings = surroundings(`/api/classes/${encodeURIComponent(id)}/wall`),
   ) {}
 
   start(): void {

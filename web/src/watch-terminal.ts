@@ -3,6 +3,7 @@
 
 import { clientId } from "./client-id";
 import { Connection, type LinkState } from "./connection";
+import { later } from "./later";
 import { XtermScreen } from "./screen";
 import { openSocket } from "./socket";
 
@@ -36,10 +37,7 @@ export class WatchTerminal {
     this.connection = new Connection(
       {
         open: (output, terminal) => openSocket(query(output, terminal)),
-        later: (ms, call) => {
-          const timer = setTimeout(call, ms);
-          return () => clearTimeout(timer);
-        },
+        later,
         random: Math.random,
       },
       {
