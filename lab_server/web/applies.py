@@ -1,8 +1,8 @@
 """What applies to everybody in a class now: from its row, as it was kept, and the clock. Pure.
 
 Knows what is in `classes.room`: {"message": {"text", "by", "at"}, "here": {"lesson", "step", "by", "at"}, "paused": {"by", "at"},
-"ending": {"by", "since", "at", "seconds", "before"}, "resets": {member: {"by", "at"}}}. Doesn't know who may change it, nor what is
-done about it.
+"ending": {"by", "since", "at", "seconds", "before"}, "present": {"by", "at", "learner", "session"}, "resets": {member: {"by", "at"}}}.
+Doesn't know who may change it, nor what is done about it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lab_server.web.faults import Unfit
 
 NEAR = 600.0  # seconds before a class closes by itself that its learners are told
 LONGEST = 500  # characters of a message
-ALL = ("message", "here", "paused", "ending", "resets")
+ALL = ("message", "here", "paused", "ending", "present", "resets")
 _JOINERS = "\u200c\u200d"  # scripts and emoji need them
 
 Found = Mapping[str, Any]
@@ -75,6 +75,11 @@ def here(of: Class, catalog: Catalog) -> dict[str, Any] | None:
 def paused(of: Class, now: float) -> Found | None:
     """Who paused it. A class that isn't open is not paused: nobody would think of letting it go on."""
     return of.room.get("paused") if of.state(now) == OPEN else None
+
+
+def presented(of: Class, now: float) -> Found | None:
+    """Whose terminal is shown to everybody: a learner's id, which nobody is told, and a session. Only while the class is open."""
+    return of.room.get("present") if of.state(now) == OPEN else None
 
 
 def ending(of: Class) -> Found | None:

@@ -65,14 +65,16 @@ class Caretaker:
     # --- what holds ---
 
     def holds(self, of: Class) -> dict[str, object]:
-        """{"message", "here", "paused", "closes_in", "ending"}, for everybody in the class."""
+        """{"message", "here", "paused", "closes_in", "ending", "present"}, for everybody in the class."""
         paused, ending = applies.paused(of, self._clock.wall()), applies.ending(of)
+        shown = applies.presented(of, self._clock.wall())
         return {
             "message": of.room.get("message"),
             "here": applies.here(of, self._catalog),
             "paused": paused,
             "closes_in": self._ends.told(of),
             "ending": {"by": ending["by"], "at": ending["since"]} if ending else None,
+            "present": {key: shown[key] for key in ("by", "at", "session")} if shown else None,
         }
 
     def _tell(self, room: Room, member: Member) -> Mapping[str, object]:

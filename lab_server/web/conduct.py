@@ -1,4 +1,4 @@
-"""Control of a class's room: a message, a place where everybody is to be, all paused, all extended, one reset, the end.
+"""Control of a class's room: a message, a place where everybody is to be, a terminal shown, all paused, all extended, one reset, the end.
 
 Knows what each role may, and what is written of it. Doesn't know HTTP or SQL, nor how it is made to hold (caretaker.py). Every method
 raises StoreFailed while the database can't be used, NotFound for a class in which the account has no role, Refused where its role
@@ -7,7 +7,7 @@ doesn't suffice, and Conflict for a class that is archived. Of two who do someth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +77,29 @@ class Conduct:
         await self._allowed(who, id)
         here = {"lesson": to[0], "step": to[1], "by": who.name, "at": self._clock.wall()} if to else None
         return await self._write(id, {"here": here})
+
+    async def present(self, who: Account, id: str, learner: str, session: str, there: Sequence[str]) -> Class:
+        """Show everybody this terminal of the learner that the account's browser is; `there` are those of theirs that are open.
+
+        Raises Conflict where it isn't open, or the class isn't.
+        """
+        of = await self._allowed(who, id, "present a terminal")
+        if of.state(self._clock.wall()) != OPEN:
+            raise Conflict("The class is not open, so there is nobody to present to.", "Open it first.")
+        if not there:
+            raise Conflict(
+                "No terminal of yours is open in this browser.",
+                "Open a lesson in another tab, and its terminal; then present it.",
+            )
+        if session not in there:
+            raise Conflict(f"Your terminal {session[:16]!r} is not open.", f"Open are: {', '.join(there)}.")
+        shown = {"by": who.name, "at": self._clock.wall(), "learner": learner, "session": session}
+        return await self._write(id, {"present": shown})
+
+    async def present_no_more(self, who: Account, id: str) -> Class:
+        """Whoever presents: nobody is shown it from here on."""
+        await self._allowed(who, id, "end what is presented")
+        return await self._write(id, {"present": None})
 
     async def _write(self, id: str, changes: Mapping[str, Any]) -> Class:
         async with self._store.write() as at:

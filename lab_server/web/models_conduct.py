@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from lab_server.web.applies import LONGEST
 from lab_server.web.models_classes import State
 
-Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False, strict=True)]  # strict: true is not 1
 
 
 class MessageIn(BaseModel):
@@ -32,6 +32,12 @@ class EndIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     seconds: Seconds
+
+
+class PresentIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    session: str = Field(max_length=64, description="A terminal of this browser's own sandbox that is open.")
 
 
 class MessageOut(BaseModel):
@@ -55,6 +61,16 @@ class By(BaseModel):
     at: float = Field(description="When, in seconds since the epoch.")
 
 
+class PresentOut(By):
+    session: str = Field(description="Which of their terminals.")
+
+
+class OpenOut(BaseModel):
+    """Terminals of this browser's own sandbox that could be presented."""
+
+    sessions: list[str]
+
+
 class RoomOut(BaseModel):
     """What holds for everybody in a class now."""
 
@@ -65,6 +81,7 @@ class RoomOut(BaseModel):
     paused: By | None
     closes_in: float | None = Field(description="Seconds until it closes, where its learners are told.")
     ending: By | None = Field(description="It was ended with a countdown: sandboxes end with it.")
+    present: PresentOut | None = Field(description="A terminal that everybody is shown.")
 
 
 class ExtendedOut(BaseModel):

@@ -7,6 +7,7 @@ import { hand, typing, watched } from "./bar-help";
 import { here, markHere } from "./bar-here";
 import { message } from "./bar-message";
 import { pausedRow } from "./bar-paused";
+import { GONE, presented } from "./bar-present";
 import { reset } from "./bar-reset";
 import { h } from "./dom";
 import type { RoomChannel, RoomView } from "./room-channel";
@@ -21,7 +22,7 @@ export interface BarPart {
 }
 
 /** In the order in which they stand. */
-const PARTS: BarPart[] = [pausedRow, closing, typing, watched, here, message, reset, recordingPart, hand];
+const PARTS: BarPart[] = [pausedRow, closing, typing, watched, presented, here, message, reset, recordingPart, hand];
 
 export class ClassBar {
   private readonly element = h("section", { class: "lab-classbar", "aria-label": "Your class", hidden: true });
@@ -50,13 +51,18 @@ export class ClassBar {
         const said = JSON.stringify(shows);
         const there = this.rows.get(key);
         const row = there?.said === said ? there.row : part.row(view, this.channel);
+        if (row !== there?.row) there?.row.dispatchEvent(new Event(GONE));
         row.classList.add("lab-classbar__row");
         row.dataset.part = part.name;
         this.rows.set(key, { said, row });
         wanted.set(key, row);
       }
     }
-    for (const key of [...this.rows.keys()]) if (!wanted.has(key)) this.rows.delete(key);
+    for (const [key, { row }] of [...this.rows]) {
+      if (wanted.has(key)) continue;
+      this.rows.delete(key);
+      row.dispatchEvent(new Event(GONE));
+    }
     const rows = [...wanted.values()];
     if (rows.length !== this.element.children.length || rows.some((row, n) => this.element.children[n] !== row)) this.element.replaceChildren(...rows);
     this.element.hidden = rows.length === 0;

@@ -193,6 +193,8 @@ export const rooms = {
   room: (id: string) => call<RoomState>("GET", `${at(id)}/room`),
   say: (id: string, text: string | null) => (text === null ? call<RoomState>("DELETE", `${at(id)}/message`) : call<RoomState>("PUT", `${at(id)}/message`, { text })),
   point: (id: string, to: { lesson: string; step: string } | null) => (to ? call<RoomState>("PUT", `${at(id)}/here`, to) : call<RoomState>("DELETE", `${at(id)}/here`)),
+  presentable: (id: string) => call<{ sessions: string[] }>("GET", `${at(id)}/present`),
+  present: (id: string, session: string | null) => (session === null ? call<RoomState>("DELETE", `${at(id)}/present`) : call<RoomState>("PUT", `${at(id)}/present`, { session })),
   pause: (id: string, on: boolean) => call<RoomState>(on ? "PUT" : "DELETE", `${at(id)}/pause`),
   extend: (id: string) => call<Extended>("POST", `${at(id)}/extend`),
   reset: (id: string, learner: string) => call<undefined>("POST", `${at(id)}/learners/${encodeURIComponent(learner)}/reset`),

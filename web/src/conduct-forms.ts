@@ -87,6 +87,12 @@ export function askPlace(lessons: LessonPlaces[], now: { lesson: string; step: s
 
 const firstLine = (command: string): string => (command.split("\n")[0] ?? "").slice(0, 60);
 
+export function askPresent(sessions: string[], now: string, send: (session: string) => Promise<void>): void {
+  const session = h("select", {}, ...sessions.map((one) => option(one, one)));
+  if (sessions.includes(now)) session.value = now;
+  ask("Present a terminal", "Present it", [labelled("Your terminal", session, "Learners see it live on their pages, and can’t type in it.")], () => send(session.value), session);
+}
+
 export function askEnd(send: (seconds: number) => Promise<void>): void {
   const when = h("select", {}, ...ENDS.map(([seconds, words]) => option(String(seconds), words)));
   when.value = "300";

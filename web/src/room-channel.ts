@@ -21,7 +21,7 @@ export interface RoomView {
   closes_in?: number | null; // seconds until the class ends, where that was announced
   ending?: { by: string; at: number } | null; // it was ended with a countdown; null: it closes by itself
   reset?: { by: string; at: number } | null; // an instructor reset the learner's sandbox
-  present?: { by: string; sandbox: string; session: string } | null;
+  present?: { by: string; session: string; at: number } | null; // a terminal that everybody is shown
   recording?: { asked: boolean; consented: boolean };
 }
 

@@ -3,7 +3,7 @@
 
 import { withLinks } from "./addresses";
 import { type ClassOut, type Extended, type LessonPlaces, rooms } from "./classes-api";
-import { askEnd, askMessage, askPlace } from "./conduct-forms";
+import { askEnd, askMessage, askPlace, askPresent } from "./conduct-forms";
 import { button, h } from "./dom";
 import { clock, span } from "./ending";
 import { Line } from "./room-parts";
@@ -42,7 +42,7 @@ export class Conduct {
     const ends = left === null ? null : performance.now() + left * 1000;
     if (ends === null || this.ends === null || Math.abs(ends - this.ends) > 1500) this.ends = ends;
     this.tick();
-    const saying = JSON.stringify([of.state, of.role, now.message, now.here, now.paused, now.ending, left === null]);
+    const saying = JSON.stringify([of.state, of.role, now.message, now.here, now.paused, now.ending, now.present, left === null]);
     if (saying === this.saying) return; // what has the focus is left where it is
     this.saying = saying;
     const had = document.activeElement instanceof HTMLElement && this.element.contains(document.activeElement) ? document.activeElement.dataset.act : undefined;
@@ -78,6 +78,11 @@ export class Conduct {
       if (now.ending) row("closing", [h("strong", {}, h("bdi", {}, now.ending.by), " ends the class"), " in ", this.time, ". Sandboxes end with it."], ...(this.mayAll ? [off] : []));
       else row("closing", ["The class closes in ", this.time, ". No sandbox ends with it."]);
     }
+    if (now.present) {
+      const { by, session } = now.present;
+      const stop = act("present-stop", "Stop", () => void this.act(() => rooms.present(this.id, null), "Nobody is shown it any more."));
+      row("present", [h("strong", {}, h("bdi", {}, by), " presents"), " their terminal ", h("code", {}, session), ", live on every learner’s page."], ...(this.mayAll ? [stop] : []));
+    }
     if (now.here) {
       const { by, title, part, url } = now.here;
       row(
@@ -111,6 +116,7 @@ export class Conduct {
     ];
     if (!this.mayAll) return made;
     if (of.state === "open" && !now.paused) made.push(tool("pause", "Pause all", () => void this.act(() => rooms.pause(this.id, true), "Paused: every sandbox stands still.")));
+    if (of.state === "open") made.push(tool("present", "Present my terminal…", () => void this.present()));
     made.push(tool("extend", "Extend all", () => void this.extend()));
     if (of.state === "open") made.push(tool("end", "End the class…", () => askEnd((seconds) => this.must(() => rooms.end(this.id, seconds), seconds ? "Learners see the countdown." : "The class has ended."))));
     return made;
@@ -123,6 +129,14 @@ export class Conduct {
     const chosen = new Set(this.of?.lessons ?? []);
     const now = this.now?.here ?? null;
     if (all) askPlace(all.filter((one) => !chosen.size || chosen.has(one.id)), now, (to) => this.must(() => rooms.point(this.id, to), "Learners are told, and have a link."));
+  }
+
+  private async present(): Promise<void> {
+    const found = await this.line.attempt(() => rooms.presentable(this.id));
+    if (!found) return;
+    const show = (session: string): Promise<void> => this.must(() => rooms.present(this.id, session), "It is live on their pages. What you type where it shows, they see.");
+    if (found.sessions.length > 1) askPresent(found.sessions, this.now?.present?.session ?? "", show);
+    else await this.line.attempt(() => show(found.sessions[0] ?? "")); // where none is open, the server says what to do
   }
 
   private async extend(): Promise<void> {

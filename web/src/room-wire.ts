@@ -33,7 +33,7 @@ export interface RoomState {
   paused?: { by: string; at: number } | null;
   closes_in?: number | null;
   ending?: { by: string; at: number } | null; // it was ended with a countdown
-  present?: { by: string; sandbox: string; session: string } | null;
+  present?: { by: string; session: string; at: number } | null; // a terminal that everybody is shown
 }
 
 /** A task of the class's lessons; learners' marks stand in this order. */

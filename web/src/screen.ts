@@ -117,6 +117,11 @@ export class XtermScreen implements Screen {
     this.term.options.theme = terminalTheme();
   }
 
+  /** It is taken off the page, with all that it holds. */
+  dispose(): void {
+    this.term.dispose();
+  }
+
   setReader(on: boolean): void {
     this.term.options.screenReaderMode = on;
   }

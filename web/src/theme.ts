@@ -61,8 +61,10 @@ const DARK: ITheme = {
 
 export const terminalTheme = (): ITheme => (isDark() ? DARK : LIGHT);
 
-/** Calls now and whenever the site's palette changes. */
-export function watchPalette(call: () => void): void {
+/** Calls now and whenever the site's palette changes. Returns what ends that. */
+export function watchPalette(call: () => void): () => void {
   call();
-  new MutationObserver(call).observe(document.body, { attributes: true, attributeFilter: ["data-md-color-scheme"] });
+  const observer = new MutationObserver(call);
+  observer.observe(document.body, { attributes: true, attributeFilter: ["data-md-color-scheme"] });
+  return () => observer.disconnect();
 }

@@ -6,6 +6,7 @@ import { Connection, type LinkState } from "./connection";
 import { later } from "./later";
 import { XtermScreen } from "./screen";
 import { openSocket } from "./socket";
+import { terminalTheme, watchPalette } from "./theme";
 
 const encoder = new TextEncoder();
 const CLEAR = encoder.encode("\x1bc");
@@ -20,6 +21,8 @@ export class WatchTerminal {
   may = false;
   private readonly screen: XtermScreen;
   private readonly connection: Connection;
+  private unwatch: (() => void) | null = null;
+  private over = false;
 
   /** `path`: of the websocket, without a query. */
   constructor(name: string, path: string, events: WatchEvents) {
@@ -54,8 +57,15 @@ export class WatchTerminal {
     );
   }
 
+  /** What is around `place` gets the terminal's background (`--lab-term-bg`), also when the palette changes. */
   async open(place: HTMLElement): Promise<void> {
     await this.screen.open(place);
+    if (this.over) return this.screen.dispose();
+    const around = place.parentElement ?? place;
+    this.unwatch = watchPalette(() => {
+      around.style.setProperty("--lab-term-bg", terminalTheme().background ?? "");
+      this.screen.restyle();
+    });
     this.screen.size(80, 24); // until it is told the size
     this.connection.open();
   }
@@ -65,6 +75,11 @@ export class WatchTerminal {
   }
 
   close(): void {
+    if (this.over) return;
+    this.over = true;
     this.connection.close();
+    if (!this.unwatch) return; // it isn't open yet, and sees to it then
+    this.unwatch();
+    this.screen.dispose();
   }
 }

@@ -73,7 +73,7 @@ async def learner_now(id: ClassId, learner: OtherId, parts: Joined, who: Instruc
         online=parts.help.present(id, there.learner),
         place=_place(parts, there),
         sandbox=lease.state if lease else "",  # type: ignore[arg-type]
-        sessions=_open(parts, there.learner),
+        sessions=parts.open_terminals(there.learner),
         hand=HandOut.model_validate(hand) if hand else None,
         watchers=parts.help.watchers(id, there.id),
         typing=_mine(typing, who) if typing else None,
@@ -85,17 +85,6 @@ def _place(parts: Parts, there: Member) -> Place | None:
     live = room.live.get(there.id) if room and there.learner in room.pages else None
     found = next((lesson for lesson in parts.catalog.lessons if live and lesson.id == live.lesson), None)
     return Place(title=found.title, url=found.url, step=live.step) if live and found else None
-
-
-def _open(parts: Parts, learner: str) -> list[str]:
-    """The learner's terminals that are open, as their lesson has them in order."""
-    lease = parts.leases.by_owner(learner)
-    if lease is None:
-        return []
-    there = [session for (of, session), bridge in parts.hub.bridges().items() if of == lease.id and not bridge.over]
-    declared = parts.public(lease)["sessions"]
-    assert isinstance(declared, list)
-    return sorted(there, key=lambda name: (declared.index(name) if name in declared else len(declared), name))
 
 
 def _mine(typing: Typing, who: SignedIn) -> TypingMine:

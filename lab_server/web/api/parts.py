@@ -98,6 +98,16 @@ class Parts:
             **self.leases.ending(lease),
         }
 
+    def open_terminals(self, learner: str) -> list[str]:
+        """The learner's terminals that are open, as their lesson has them in order."""
+        lease = self.leases.by_owner(learner)
+        if lease is None:
+            return []
+        there = [session for (of, session), bridge in self.hub.bridges().items() if of == lease.id and not bridge.over]
+        declared = self.public(lease)["sessions"]
+        assert isinstance(declared, list)
+        return sorted(there, key=lambda name: (declared.index(name) if name in declared else len(declared), name))
+
 
 def _parts(connection: HTTPConnection) -> Parts:
     parts: Parts = connection.app.state.parts
