@@ -48,6 +48,7 @@ class PtyTerminal:
         env["LABS_SESSION"] = session
 
         def control() -> None:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may have it ignored: nohup does
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
         self.process = subprocess.Popen(

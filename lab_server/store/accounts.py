@@ -163,8 +163,9 @@ async def end(connection: AsyncConnection, account: str, signin: str) -> None:
         raise NotFound("There is no such sign-in.", "It may have ended already.")
 
 
-async def end_all(connection: AsyncConnection, account: str) -> None:
-    await connection.execute(delete(signins).where(signins.c.account == account))
+async def end_all(connection: AsyncConnection, account: str, but: str = "") -> None:
+    """`but` names a sign-in that goes on."""
+    await connection.execute(delete(signins).where(signins.c.account == account, signins.c.id != but))
 
 
 async def end_token(connection: AsyncConnection, token: str) -> None:

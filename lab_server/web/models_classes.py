@@ -34,6 +34,13 @@ class SigninIn(BaseModel):
     password: str = Field(min_length=1, max_length=256)
 
 
+class PasswordIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    password: str = Field(min_length=1, max_length=256, description="The one that holds now.")
+    new: str = Field(min_length=1, max_length=256)
+
+
 class AccountOut(BaseModel):
     id: str
     name: str

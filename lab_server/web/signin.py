@@ -72,6 +72,21 @@ class SignIns:
 
         Raises Refused for a wrong name or password, which is not told apart and takes as long; TooMany for too many of them.
         """
+        account, kept, stale = await self._tried(name, password, address)
+        anew = await asyncio.to_thread(passwords.again, password) if stale else ""
+        async with self._store.write() as at:
+            again = await accounts.find(at, name)
+            if again is None or again[1] != kept:
+                raise Refused("The password was changed meanwhile.", "Sign in with the new one.")
+            if before:
+                await accounts.end_token(at, before)
+            if anew:
+                await accounts.set_password(at, account.id, anew)
+            signin, token = await accounts.sign_in(at, account.id, agent, self._clock())
+        return SignedIn(account, signin), token
+
+    async def _tried(self, name: str, password: str, address: str) -> tuple[Account, str, bool]:
+        """Whose password it is, its hash as it is kept, and whether that should be made anew. Raises Refused, TooMany, StoreFailed."""
         key = ACCOUNTS + names.key(name)[:100]
         self._addresses.take(address)  # before it is looked at: many at once are many
         try:
@@ -95,18 +110,22 @@ class SignIns:
             )
         self._addresses.give_back(address)
         self._names.give_back(key)
-        anew = await asyncio.to_thread(passwords.again, password) if stale else ""
-        account = found[0]
+        return found[0], kept, stale
+
+    async def change_password(self, who: SignedIn, password: str, new: str, address: str) -> None:
+        """From here on it is the new one; wherever else the account is signed in, that ends.
+
+        Raises BadInput for one that can't be; Refused, TooMany for a wrong old one, as `sign_in` does.
+        """
+        async with self._hashes:
+            anew = await asyncio.to_thread(passwords.hashed, new)
+        account, kept, _ = await self._tried(who.account.name, password, address)
         async with self._store.write() as at:
-            again = await accounts.find(at, name)
+            again = await accounts.find(at, account.name)
             if again is None or again[1] != kept:
                 raise Refused("The password was changed meanwhile.", "Sign in with the new one.")
-            if before:
-                await accounts.end_token(at, before)
-            if anew:
-                await accounts.set_password(at, account.id, anew)
-            signin, token = await accounts.sign_in(at, account.id, agent, self._clock())
-        return SignedIn(account, signin), token
+            await accounts.set_password(at, account.id, anew)
+            await accounts.end_all(at, account.id, but=who.signin.id)
 
     async def who(self, token: str, note: bool = True) -> SignedIn | None:
         """Whose token this is; a call is noted, unless it is a page that only stays open."""

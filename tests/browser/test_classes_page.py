@@ -8,17 +8,17 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser import axe
-from tests.browser.classroom import WORDS, worked
+from tests.browser.classroom import WORDS, account, worked
 from tests.browser.conftest import Open
 from tests.conftest import Server
 
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
-def sign_in(page: Page, words: str = WORDS) -> None:
+def sign_in(page: Page, words: str = WORDS, name: str = "Ina") -> None:
     """By keyboard alone: the name has the focus."""
     page.locator("input[autocomplete=username]:focus").wait_for()
-    page.keyboard.type("Ina")
+    page.keyboard.type(name)
     page.keyboard.press("Tab")
     page.keyboard.type(words)
     page.keyboard.press("Enter")
@@ -157,6 +157,29 @@ def test_signing_out_and_ending_a_sign_in_elsewhere(visit: Open) -> None:
     there.get_by_role("button", name="Sign in").wait_for()
     here.get_by_role("button", name="Sign out").click()
     here.get_by_role("button", name="Sign in").wait_for()
+
+
+def test_another_password_by_keyboard_alone(visit: Open, room: Server) -> None:
+    account(room, "Uma")
+    here, there = visit("/room/", viewport=WIDE), visit("/room/")
+    sign_in(here, name="Uma")
+    here.get_by_role("button", name="Change password").click()
+    dialog = here.locator("dialog.lab-room__dialog")
+    dialog.locator("input[type=password]:focus").wait_for()
+    axe.check(here)
+    here.keyboard.type("wrong words entirely")
+    here.keyboard.press("Tab")
+    here.keyboard.type("four words that differ")
+    here.keyboard.press("Enter")
+    dialog.locator(".lab-room__line[data-wrong]", has_text="is wrong").wait_for()
+    dialog.get_by_label("Password now").fill(WORDS)
+    here.keyboard.press("Enter")
+    dialog.locator(".lab-room__line", has_text="It is changed.").wait_for()
+    dialog.locator("button:focus").wait_for()
+    here.keyboard.press("Enter")
+    dialog.wait_for(state="detached")
+    sign_in(there, "four words that differ", name="Uma")
+    there.get_by_role("button", name="New class").wait_for()
 
 
 @pytest.mark.parametrize("palette", ["light", "dark"])

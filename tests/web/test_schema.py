@@ -33,6 +33,7 @@ OPERATIONS = [
     ("DELETE", "/api/me"),
     ("GET", "/api/signin"),
     ("POST", "/api/signin"),
+    ("PUT", "/api/signin/password"),
     ("DELETE", "/api/signin"),
     ("GET", "/api/signins"),
     ("DELETE", "/api/signins/{id}"),

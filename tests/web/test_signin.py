@@ -198,3 +198,44 @@ def test_a_restart_signs_nobody_out(server: Server) -> None:
     server.stop_web()
     server.start_web()
     assert whoami(who) == "Ina"
+
+
+# --- another password ---
+
+
+def change(who: Instructor, old: str = WORDS, new: str = "four words that differ") -> httpx.Response:
+    return who.http.put("/api/signin/password", json={"password": old, "new": new})
+
+
+def test_another_password_holds_at_once_and_ends_every_other_sign_in(server: Server) -> None:
+    here, there = instructor(server), Instructor(server)
+    assert there.sign_in("Ina").status_code == 200
+    other = instructor(server, "Eve")
+    assert change(here).status_code == 204
+    assert (whoami(here), whoami(there), whoami(other)) == ("Ina", None, "Eve")
+    assert there.sign_in("Ina").status_code == 403
+    assert there.sign_in("Ina", "four words that differ").status_code == 200
+    assert other.sign_in("Eve").status_code == 200, "nobody else's changed"
+
+
+def test_without_the_old_password_it_stays(server: Server) -> None:
+    who = instructor(server)
+    assert change(who, "something else entirely").status_code == 403
+    assert change(Instructor(server)).status_code == 401
+    assert who.sign_in("Ina").status_code == 200
+
+
+@pytest.mark.parametrize("new", ["", "short", "x" * 11, "x" * 257])
+def test_a_new_password_that_cannot_be_says_why_and_costs_no_try(server: Server, new: str) -> None:
+    who = instructor(server)
+    for _ in range(12):
+        told = change(who, "not even looked at", new)
+        assert told.status_code in (400, 422) and told.json()["error"]["message"], told.text
+    assert who.sign_in("Ina").status_code == 200
+
+
+def test_guessing_the_old_password_is_throttled_as_signing_in_is(server: Server) -> None:
+    who = instructor(server)
+    codes = [change(who, f"a wrong password {n}").status_code for n in range(12)]
+    assert codes[0] == 403 and codes[-1] == 429
+    assert change(who).status_code == 429, "the right one neither"

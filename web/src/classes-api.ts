@@ -166,6 +166,7 @@ const at = (id: string): string => `/api/classes/${encodeURIComponent(id)}`;
 export const rooms = {
   signin: () => call<Signin>("GET", "/api/signin"),
   signIn: (name: string, password: string) => call<Signin>("POST", "/api/signin", { name, password }),
+  changePassword: (password: string, next: string) => call<undefined>("PUT", "/api/signin/password", { password, new: next }),
   signOut: () => call<undefined>("DELETE", "/api/signin"),
   signins: () => call<SigninKept[]>("GET", "/api/signins"),
   endSignin: (id: string) => call<undefined>("DELETE", `/api/signins/${encodeURIComponent(id)}`),

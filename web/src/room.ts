@@ -2,9 +2,10 @@
    Knows the calls of classes-api.ts. What is at `/room/` is told by the address: nothing, or a class's id. */
 
 import { ApiError } from "./api";
-import { behind, browser, ago, seatsWords, STATES, timesWords } from "./class-words";
+import { behind, seatsWords, STATES, timesWords } from "./class-words";
 import { type Account, type ClassOut, rooms, type Signin } from "./classes-api";
-import { button, h, iconButton } from "./dom";
+import { button, h } from "./dom";
+import { openPassword, openSignins } from "./room-account";
 import { openClassForm } from "./room-form";
 import { ClassPage } from "./room-class";
 import { chipOf, field, form, Line, submit, wordsOf } from "./room-parts";
@@ -77,7 +78,7 @@ class Room {
     const old = over.length ? [h("details", { class: "lab-room__archive" }, h("summary", {}, `Archived (${over.length})`), cards(over))] : [];
     const none = h("p", { class: "lab-room__empty" }, "No class yet. Make one, and its learners join by a code or a link, without an account.");
     this.place.replaceChildren(
-      h("div", { class: "lab-room__bar" }, h("span", {}, "Signed in as ", h("b", {}, account.name), account.admin ? " (admin)" : ""), button("Where I am signed in", () => openSignins(), { class: "lab-room__quiet" }), button("Sign out", () => void this.signOut(), { class: "lab-room__quiet" })),
+      h("div", { class: "lab-room__bar" }, h("span", {}, "Signed in as ", h("b", {}, account.name), account.admin ? " (admin)" : ""), button("Where I am signed in", () => openSignins(), { class: "lab-room__quiet" }), button("Change password…", () => openPassword(account.name), { class: "lab-room__quiet" }), button("Sign out", () => void this.signOut(), { class: "lab-room__quiet" })),
       h("div", { class: "lab-room__head" }, h("h2", {}, "Classes"), make),
       current.length ? cards(current) : none,
       ...old,
@@ -100,40 +101,4 @@ function cards(classes: ClassOut[]): HTMLElement {
       return h("li", { "data-state": of.state }, h("a", { href: `/room/${of.id}` }, of.title), chipOf(of.state, STATES[of.state]), h("p", {}, facts.join(" · ")));
     }),
   );
-}
-
-/** The browsers in which this account is signed in, each to be ended. */
-function openSignins(): void {
-  const line = new Line();
-  const list = h("ul", { class: "lab-room__signins" });
-  const close = iconButton("close", "Close", () => dialog.close());
-  const dialog = h(
-    "dialog",
-    { class: "lab-dialog lab-room__dialog", "aria-labelledby": "lab-signins-title" },
-    h("div", { class: "lab-mine__head" }, h("h2", { id: "lab-signins-title" }, "Where you are signed in"), close),
-    h("p", {}, "A sign-in ends by itself after 12 hours without use, and after a week."),
-    list,
-    line.element,
-  );
-  const show = async (): Promise<void> => {
-    const there = await line.attempt(() => rooms.signins());
-    if (!there) return;
-    list.replaceChildren(
-      ...there.map((one) => {
-        const words = one.here ? "this browser" : `last used ${ago(one.seen, Date.now())}`;
-        const end = one.here ? "" : button("End", () => void finish(one.id), { class: "lab-button", "aria-label": `End the sign-in in ${browser(one.agent)}` });
-        return h("li", {}, h("span", {}, h("b", {}, browser(one.agent)), `, ${words}`), end);
-      }),
-    );
-  };
-  const finish = async (id: string): Promise<void> => {
-    if ((await line.attempt(async () => (await rooms.endSignin(id), true))) === null) return;
-    await show();
-    line.say("It is ended.");
-    close.focus();
-  };
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
-  void show();
 }

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from lab_server.web.api.parts import Address, Instructor, Joined, Token
 from lab_server.web.models import ERRORS
-from lab_server.web.models_classes import NOT_SIGNED_IN, AccountOut, SigninIn, SigninKept, SigninOut
+from lab_server.web.models_classes import NOT_SIGNED_IN, AccountOut, PasswordIn, SigninIn, SigninKept, SigninOut
 from lab_server.web.models_progress import TOO_MANY
 from lab_server.web.signin import SignedIn
 
@@ -43,6 +43,12 @@ async def sign_out(parts: Joined, token: Token, request: Request, response: Resp
     if token:
         await parts.signins.sign_out(token)
     response.headers.append("Set-Cookie", parts.signins.cookie("", request.state.secure))
+
+
+@router.put("/api/signin/password", status_code=204, responses=ERRORS | NOT_SIGNED_IN | TOO_MANY)
+async def change_password(given: PasswordIn, parts: Joined, who: Instructor, address: Address) -> None:
+    """Another password. Wherever else this account is signed in, that ends."""
+    await parts.signins.change_password(who, given.password, given.new, address)
 
 
 @router.get("/api/signins", responses=ERRORS | NOT_SIGNED_IN)

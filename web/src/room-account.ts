@@ -1,0 +1,80 @@
+/* What an account has for itself in the room: where it is signed in, and another password. Dialogs; knows the server's calls. */
+
+import { ago, browser } from "./class-words";
+import { rooms } from "./classes-api";
+import { button, h, iconButton } from "./dom";
+import { field, form, Line, submit } from "./room-parts";
+
+const SHORTEST = 12; // characters of a password
+
+/** `name`: so that a password manager knows whose it is. */
+export function openPassword(name: string): void {
+  const line = new Line();
+  const old = h("input", { type: "password", autocomplete: "current-password", required: true, maxlength: "256" });
+  const next = h("input", { type: "password", autocomplete: "new-password", required: true, minlength: String(SHORTEST), maxlength: "256" });
+  const whose = h("input", { type: "text", autocomplete: "username", value: name, hidden: true, readonly: true });
+  const close = iconButton("close", "Close", () => dialog.close());
+  const change = async (): Promise<void> => {
+    if ((await line.attempt(async () => (await rooms.changePassword(old.value, next.value), true))) === null) {
+      old.focus();
+      return;
+    }
+    asked.replaceChildren();
+    line.say("It is changed. Wherever else you were signed in, that has ended.");
+    close.focus();
+  };
+  const asked = form(
+    change,
+    whose,
+    field("Password now", old),
+    field("New password", next, `At least ${SHORTEST} characters. Four words that don’t go together are a good one.`),
+    h("div", { class: "lab-dialog__buttons" }, button("Cancel", () => dialog.close(), { class: "lab-button" }), submit("Change it")),
+  );
+  const dialog = h(
+    "dialog",
+    { class: "lab-dialog lab-room__dialog", "aria-labelledby": "lab-password-title" },
+    h("div", { class: "lab-mine__head" }, h("h2", { id: "lab-password-title" }, "Change your password"), close),
+    asked,
+    line.element,
+  );
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  old.focus();
+}
+
+/** The browsers in which this account is signed in, each to be ended. */
+export function openSignins(): void {
+  const line = new Line();
+  const list = h("ul", { class: "lab-room__signins" });
+  const close = iconButton("close", "Close", () => dialog.close());
+  const dialog = h(
+    "dialog",
+    { class: "lab-dialog lab-room__dialog", "aria-labelledby": "lab-signins-title" },
+    h("div", { class: "lab-mine__head" }, h("h2", { id: "lab-signins-title" }, "Where you are signed in"), close),
+    h("p", {}, "A sign-in ends by itself after 12 hours without use, and after a week."),
+    list,
+    line.element,
+  );
+  const show = async (): Promise<void> => {
+    const there = await line.attempt(() => rooms.signins());
+    if (!there) return;
+    list.replaceChildren(
+      ...there.map((one) => {
+        const words = one.here ? "this browser" : `last used ${ago(one.seen, Date.now())}`;
+        const end = one.here ? "" : button("End", () => void finish(one.id), { class: "lab-button", "aria-label": `End the sign-in in ${browser(one.agent)}` });
+        return h("li", {}, h("span", {}, h("b", {}, browser(one.agent)), `, ${words}`), end);
+      }),
+    );
+  };
+  const finish = async (id: string): Promise<void> => {
+    if ((await line.attempt(async () => (await rooms.endSignin(id), true))) === null) return;
+    await show();
+    line.say("It is ended.");
+    close.focus();
+  };
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  void show();
+}
