@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,6 +94,19 @@ async def test_servers_that_start_at_once_migrate_once(url: str) -> None:
     finally:
         for store in stores:
             await store.close()
+
+
+async def test_a_new_file_that_is_opened_at_once_is_nobodys_fault(tmp_path: Path) -> None:
+    for n in range(20):
+        file = tmp_path / f"{n}.sqlite3"
+        stores = [Store(f"sqlite:///{file}") for _ in range(4)]
+        try:
+            await asyncio.gather(*(store.open() for store in stores))
+            async with stores[0].read() as at:
+                assert (await at.exec_driver_sql("PRAGMA journal_mode")).scalar_one() == "wal"
+        finally:
+            for store in stores:
+                await store.close()
 
 
 async def test_a_newer_database_is_refused_and_left_alone(url: str) -> None:
