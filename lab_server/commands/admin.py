@@ -65,8 +65,8 @@ def list_accounts(data: Data = None) -> None:
 
 @app.command()
 def password(name: Name, data: Data = None) -> None:
-    """Give an account a new password, asked for as in `create`. Wherever it is signed in, that ends."""
-    from lab_server.store import accounts, passwords
+    """Give an account a new password, asked for as in `create`. Wherever it is signed in, that ends; its passkeys are removed."""
+    from lab_server.store import accounts, passkeys, passwords
 
     async def change(at: AsyncConnection) -> None:
         found = await accounts.find(at, name)
@@ -74,10 +74,11 @@ def password(name: Name, data: Data = None) -> None:
             raise NotFound(f"There is no account called {name!r}.", "`labs admin list` names them.")
         await accounts.set_password(at, found[0].id, new)
         await accounts.end_all(at, found[0].id)
+        await passkeys.remove_all(at, found[0].id)
 
     new = passwords.hashed(_password())
     _run(data, change)
-    note(f"{name!r} has a new password, and is signed in nowhere.")
+    note(f"{name!r} has a new password, no passkeys, and is signed in nowhere.")
 
 
 @app.command()

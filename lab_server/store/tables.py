@@ -5,7 +5,21 @@ Knows columns. Doesn't know what is done with them. Times are seconds since the 
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, Double, ForeignKey, Index, Integer, MetaData, SmallInteger, String, Table
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -90,6 +104,24 @@ signins = Table(
     Column("seen", Double, nullable=False),
     Index("uq_signins_hash", "hash", unique=True),
     Index("ix_signins_account", "account"),
+)
+
+# What an account may sign in with beside its password: a public `key` of an authenticator, which knows it as `credential` (`hash` is of
+# that). `count`: of its signatures, where it counts them.
+passkeys = Table(
+    "passkeys",
+    metadata,
+    Column("id", String(24), primary_key=True),
+    Column("account", ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("credential", LargeBinary, nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("made", Double, nullable=False),
+    Column("used", Double),
+    Index("uq_passkeys_hash", "hash", unique=True),
+    Index("ix_passkeys_account", "account"),
 )
 
 # `lessons`: ids, none for the whole course. `opens`, `closes`: null for no such time. `closed`: by hand. `room`: what applies to

@@ -34,6 +34,7 @@ from lab_server.web.api import (
     me,
     memberships,
     metrics,
+    passkeys,
     present,
     progress,
     recordings,
@@ -60,6 +61,7 @@ from lab_server.web.help import Help
 from lab_server.web.hub import Hub
 from lab_server.web.joining import Joining
 from lab_server.web.keeper import Keeper
+from lab_server.web.passkeys import Passkeys
 from lab_server.web.progress import Progress
 from lab_server.web.recorder import Recorder
 from lab_server.web.requests import Requests
@@ -134,6 +136,7 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
             progress_,
             Checks(service),
             SignIns(store, settings.port, *wrong_passwords()),
+            Passkeys(store, wall),
             classes_,
             joining,
             rooms,
@@ -189,6 +192,7 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
         tasks,
         terminals,
         signin,
+        passkeys,
         classes,
         conduct,
         present,

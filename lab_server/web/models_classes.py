@@ -41,6 +41,26 @@ class PasswordIn(BaseModel):
     new: str = Field(min_length=1, max_length=256)
 
 
+class PasskeyIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=160, description="What its owner calls it.")
+    credential: dict[str, Any] = Field(description="What the browser made, as PublicKeyCredential.toJSON() has it.")
+
+
+class PasskeySigninIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    credential: dict[str, Any] = Field(description="What the browser signed, as PublicKeyCredential.toJSON() has it.")
+
+
+class PasskeyOut(BaseModel):
+    id: str
+    name: str
+    made: float = Field(description="Seconds since the epoch.")
+    used: float | None = Field(description="When it last signed somebody in.")
+
+
 class AccountOut(BaseModel):
     id: str
     name: str

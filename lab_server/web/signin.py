@@ -7,8 +7,9 @@ asks the store raises StoreFailed while it can't be used.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from lab_server.errors import NotSignedIn, Refused, StoreFailed
@@ -82,6 +83,27 @@ class SignIns:
                 await accounts.end_token(at, before)
             if anew:
                 await accounts.set_password(at, account.id, anew)
+            signin, token = await accounts.sign_in(at, account.id, agent, self._clock())
+        return SignedIn(account, signin), token
+
+    @contextlib.contextmanager
+    def trying(self, address: str) -> Iterator[None]:
+        """What is tried in the block counts as a wrong password of this address unless it succeeds. Raises TooMany."""
+        self._addresses.take(address)
+        try:
+            yield
+        except StoreFailed:  # nothing was tried
+            self._addresses.give_back(address)
+            raise
+        self._addresses.give_back(address)
+
+    async def enter(self, account: Account, agent: str, before: str) -> tuple[SignedIn, str]:
+        """As `sign_in`, for an account that has shown itself otherwise. Raises Refused where it is gone meanwhile."""
+        async with self._store.write() as at:
+            if await accounts.find(at, account.name) is None:
+                raise Refused("This account is gone.", "Who runs the server can make another.")
+            if before:
+                await accounts.end_token(at, before)
             signin, token = await accounts.sign_in(at, account.id, agent, self._clock())
         return SignedIn(account, signin), token
 

@@ -34,6 +34,12 @@ OPERATIONS = [
     ("GET", "/api/signin"),
     ("POST", "/api/signin"),
     ("PUT", "/api/signin/password"),
+    ("POST", "/api/signin/passkey/options"),
+    ("POST", "/api/signin/passkey"),
+    ("GET", "/api/passkeys"),
+    ("POST", "/api/passkeys/options"),
+    ("POST", "/api/passkeys"),
+    ("DELETE", "/api/passkeys/{id}"),
     ("DELETE", "/api/signin"),
     ("GET", "/api/signins"),
     ("DELETE", "/api/signins/{id}"),
@@ -84,7 +90,7 @@ OPERATIONS = [
     ("POST", "/api/memberships"),
     ("DELETE", "/api/memberships/{id}"),
 ]
-SIGNED_IN = ("/api/classes", "/api/signins")  # what these are asked by
+SIGNED_IN = ("/api/classes", "/api/signins", "/api/passkeys")  # what these are asked by
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)

@@ -16,6 +16,13 @@ export interface Signin {
   possible: boolean; // false: there is no account yet
 }
 
+export interface PasskeyKept {
+  id: string;
+  name: string;
+  made: number; // seconds since the epoch
+  used: number | null;
+}
+
 export interface SigninKept {
   id: string;
   agent: string;
@@ -166,6 +173,12 @@ const at = (id: string): string => `/api/classes/${encodeURIComponent(id)}`;
 export const rooms = {
   signin: () => call<Signin>("GET", "/api/signin"),
   signIn: (name: string, password: string) => call<Signin>("POST", "/api/signin", { name, password }),
+  passkeyQuestion: () => call<Record<string, unknown>>("POST", "/api/signin/passkey/options"),
+  enterWithPasskey: (credential: unknown) => call<Signin>("POST", "/api/signin/passkey", { credential }),
+  passkeys: () => call<PasskeyKept[]>("GET", "/api/passkeys"),
+  passkeyOffer: () => call<Record<string, unknown>>("POST", "/api/passkeys/options"),
+  addPasskey: (name: string, credential: unknown) => call<PasskeyKept>("POST", "/api/passkeys", { name, credential }),
+  removePasskey: (id: string) => call<undefined>("DELETE", `/api/passkeys/${encodeURIComponent(id)}`),
   changePassword: (password: string, next: string) => call<undefined>("PUT", "/api/signin/password", { password, new: next }),
   signOut: () => call<undefined>("DELETE", "/api/signin"),
   signins: () => call<SigninKept[]>("GET", "/api/signins"),

@@ -1,8 +1,9 @@
-/* What an account has for itself in the room: where it is signed in, and another password. Dialogs; knows the server's calls. */
+/* What an account has for itself in the room: where it is signed in, its passkeys, and another password. Dialogs; knows the server's calls. */
 
 import { ago, browser } from "./class-words";
 import { rooms } from "./classes-api";
 import { button, h, iconButton } from "./dom";
+import { makePasskey, passkeysPossible } from "./passkeys";
 import { field, form, Line, submit } from "./room-parts";
 
 const SHORTEST = 12; // characters of a password
@@ -73,6 +74,53 @@ export function openSignins(): void {
     line.say("It is ended.");
     close.focus();
   };
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  void show();
+}
+
+/** What this account signs in with beside its password. */
+export function openPasskeys(): void {
+  const line = new Line();
+  const list = h("ul", { class: "lab-room__signins" });
+  const close = iconButton("close", "Close", () => dialog.close());
+  const name = h("input", { type: "text", required: true, maxlength: "40", value: browser(navigator.userAgent) });
+  const show = async (): Promise<void> => {
+    const there = await line.attempt(() => rooms.passkeys());
+    if (!there) return;
+    list.replaceChildren(
+      ...there.map((one) => {
+        const words = `made ${ago(one.made, Date.now())}, ${one.used === null ? "not used yet" : `last used ${ago(one.used, Date.now())}`}`;
+        const remove = button("Remove", () => void finish(one.id), { class: "lab-button", "aria-label": `Remove the passkey ${one.name}` });
+        return h("li", {}, h("span", {}, h("b", {}, h("bdi", {}, one.name)), `, ${words}`), remove);
+      }),
+    );
+  };
+  const finish = async (id: string): Promise<void> => {
+    if ((await line.attempt(async () => (await rooms.removePasskey(id), true))) === null) return;
+    await show();
+    line.say("It is removed: nobody signs in with it any more. Who is signed in stays so; end that under “Where I am signed in”.");
+    close.focus();
+  };
+  const add = async (): Promise<void> => {
+    const made = await line.attempt(() => makePasskey(name.value));
+    if (!made) return;
+    await show();
+    line.say("It is added: you can sign in with it from now on.");
+  };
+  const adding = passkeysPossible()
+    ? form(add, field("Name", name, "So that you know it in this list."), h("div", { class: "lab-room__row" }, submit("Add a passkey")))
+    : h("p", { class: "lab-room__hint" }, "None can be made here: that takes a browser that knows passkeys, and https with a name for an address (or localhost on the machine itself).");
+  const dialog = h(
+    "dialog",
+    { class: "lab-dialog lab-room__dialog", "aria-labelledby": "lab-passkeys-title" },
+    h("div", { class: "lab-mine__head" }, h("h2", { id: "lab-passkeys-title" }, "Your passkeys"), close),
+    h("p", {}, "With a passkey you sign in by your finger, face or PIN, or a security key. Your password goes on working."),
+    list,
+    adding,
+    line.element,
+  );
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();

@@ -5,7 +5,8 @@ import { ApiError } from "./api";
 import { behind, seatsWords, STATES, timesWords } from "./class-words";
 import { type Account, type ClassOut, rooms, type Signin } from "./classes-api";
 import { button, h } from "./dom";
-import { openPassword, openSignins } from "./room-account";
+import { enterWithPasskey, passkeysPossible } from "./passkeys";
+import { openPasskeys, openPassword, openSignins } from "./room-account";
 import { openClassForm } from "./room-form";
 import { ClassPage } from "./room-class";
 import { chipOf, field, form, Line, submit, wordsOf } from "./room-parts";
@@ -49,8 +50,12 @@ class Room {
       },
       field("Name", name),
       field("Password", password),
-      h("div", { class: "lab-room__row" }, submit("Sign in")),
+      h("div", { class: "lab-room__row" }, submit("Sign in"), ...(passkeysPossible() ? [button("Use a passkey", () => void passkey(), { class: "lab-button" })] : [])),
     );
+    const passkey = async (): Promise<void> => {
+      const done = await line.attempt(enterWithPasskey);
+      if (done?.account) await this.enter(done.account);
+    };
     const none = h("p", {}, "Nobody can sign in yet. Whoever runs the server makes the first account there: ", h("code", {}, "labs admin create NAME"));
     const learners = h("p", { class: "lab-room__hint" }, "Learners need no account: ", h("a", { href: "/join/" }, "join with a class code"), ".");
     this.place.replaceChildren(h("div", { class: "lab-room__card lab-room__signin" }, ...(possible ? [] : [none]), line.element, asked, learners));
@@ -78,7 +83,7 @@ class Room {
     const old = over.length ? [h("details", { class: "lab-room__archive" }, h("summary", {}, `Archived (${over.length})`), cards(over))] : [];
     const none = h("p", { class: "lab-room__empty" }, "No class yet. Make one, and its learners join by a code or a link, without an account.");
     this.place.replaceChildren(
-      h("div", { class: "lab-room__bar" }, h("span", {}, "Signed in as ", h("b", {}, account.name), account.admin ? " (admin)" : ""), button("Where I am signed in", () => openSignins(), { class: "lab-room__quiet" }), button("Change password…", () => openPassword(account.name), { class: "lab-room__quiet" }), button("Sign out", () => void this.signOut(), { class: "lab-room__quiet" })),
+      h("div", { class: "lab-room__bar" }, h("span", {}, "Signed in as ", h("b", {}, account.name), account.admin ? " (admin)" : ""), button("Where I am signed in", () => openSignins(), { class: "lab-room__quiet" }), button("Passkeys", () => openPasskeys(), { class: "lab-room__quiet" }), button("Change password…", () => openPassword(account.name), { class: "lab-room__quiet" }), button("Sign out", () => void this.signOut(), { class: "lab-room__quiet" })),
       h("div", { class: "lab-room__head" }, h("h2", {}, "Classes"), make),
       current.length ? cards(current) : none,
       ...old,

@@ -26,6 +26,7 @@ from lab_server.web.help import Help
 from lab_server.web.hub import Hub
 from lab_server.web.joining import Joining
 from lab_server.web.keeper import Keeper
+from lab_server.web.passkeys import Passkeys
 from lab_server.web.progress import Progress
 from lab_server.web.retention import Retention
 from lab_server.web.room import Rooms
@@ -61,6 +62,7 @@ class Parts:
     progress: Progress
     checks: Checks
     signins: SignIns
+    passkeys: Passkeys
     classes: Classes
     joining: Joining
     rooms: Rooms

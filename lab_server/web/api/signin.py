@@ -15,7 +15,7 @@ from lab_server.web.signin import SignedIn
 router = APIRouter(tags=["signin"])
 
 
-def _account(who: SignedIn) -> AccountOut:
+def account_out(who: SignedIn) -> AccountOut:
     return AccountOut(id=who.account.id, name=who.account.name, admin=who.account.admin)
 
 
@@ -23,7 +23,7 @@ def _account(who: SignedIn) -> AccountOut:
 async def signin(parts: Joined, token: Token) -> SigninOut:
     """Who is signed in in this browser."""
     who = await parts.signins.who(token)
-    return SigninOut(account=_account(who) if who else None, possible=bool(who) or await parts.signins.possible())
+    return SigninOut(account=account_out(who) if who else None, possible=bool(who) or await parts.signins.possible())
 
 
 @router.post("/api/signin", responses=ERRORS | TOO_MANY)
@@ -34,7 +34,7 @@ async def sign_in(
     agent = request.headers.get("user-agent", "")
     who, new = await parts.signins.sign_in(given.name, given.password, address, agent, token)
     response.headers.append("Set-Cookie", parts.signins.cookie(new, request.state.secure))
-    return SigninOut(account=_account(who), possible=True)
+    return SigninOut(account=account_out(who), possible=True)
 
 
 @router.delete("/api/signin", status_code=204, responses=ERRORS)
