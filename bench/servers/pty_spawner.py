@@ -19,10 +19,9 @@ from tests.fakes import PtyDriver
 def main() -> None:
     templates = catalog.templates(catalog.load(ROOT))
     spawner = Spawner(PtyDriver(), templates, [], Path(sys.argv[1]), reason="it is measured")
-    signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # ignored in what a shell puts behind with &, and then in its shells too
-    signal.signal(signal.SIGTERM, lambda *_: spawner.stop())
+    # ignored in what a shell puts behind with &, and then in its shells too
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    spawner.stop_on(signal.SIGTERM)
     die_with_parent(signal.SIGTERM)
     spawner.serve()
 

@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import socket
 import struct
 import sys
@@ -55,6 +56,7 @@ class Spawner:
         self._state, self._detail = "starting", f"Starting the {driver.name} driver."
         self._stopping = threading.Event()
         self._wake, self._woken = socket.socketpair()
+        self._woken.setblocking(False)
         self._listener = self._listen()
         self._verbs: dict[str, Callable[..., Reply]] = {
             "info": self._info,
@@ -104,16 +106,13 @@ class Spawner:
 
     def _accept(self) -> None:
         """What lacks for one caller (descriptors, threads) ends neither the spawner nor a sandbox: whoever asks can ask again."""
+        connection = None
         try:
             connection, _ = self._listener.accept()
-        except OSError as why:
-            print(f"spawner: nobody can be answered now: {why}", file=sys.stderr, flush=True)
-            self._stopping.wait(SHORT)
-            return
-        try:
             threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
-        except RuntimeError as why:
-            connection.close()
+        except (OSError, RuntimeError) as why:
+            if connection:
+                connection.close()
             print(f"spawner: nobody can be answered now: {why}", file=sys.stderr, flush=True)
             self._stopping.wait(SHORT)
 
@@ -122,6 +121,12 @@ class Spawner:
         self._stopping.set()
         with contextlib.suppress(OSError):
             self._woken.send(b"x")
+
+    def stop_on(self, *signals: int) -> None:
+        """Main thread only. One that comes just before the wait, or to another thread, ends the wait too."""
+        signal.set_wakeup_fd(self._woken.fileno())
+        for number in signals:
+            signal.signal(number, lambda *_: self.stop())
 
     def _start_driver(self) -> None:
         try:
@@ -304,7 +309,6 @@ class Config:
 def main(arguments: list[str] | None = None) -> int:
     import argparse
     import resource
-    import signal
 
     from lab_server.sandbox import drivers, syscalls
     from lab_server.sandbox.contract import DriverConfig
@@ -344,8 +348,7 @@ def main(arguments: list[str] | None = None) -> int:
     except LabError as why:
         print(f"spawner: {why}", file=sys.stderr)
         return 1
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: spawner.stop())
+    spawner.stop_on(signal.SIGTERM, signal.SIGINT)
     if options.die_with_parent:
         syscalls.die_with_parent(signal.SIGTERM)
     spawner.serve()

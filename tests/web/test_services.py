@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
@@ -263,6 +264,17 @@ def test_the_spawner_ends_in_order(data: Path, start: Start) -> None:
     assert not list((data / "sandboxes").iterdir())
     os.close(terminal.fd)
     os.close(terminal.ring)
+
+
+def test_the_spawner_ends_when_its_signal_comes_at_a_bad_moment(data: Path, start: Start) -> None:
+    """Handled by another of its threads, a signal doesn't interrupt the first one's wait; just before the wait it is as well."""
+    spawner = start([*LABS, "spawner"], LABS_WARM="1")
+    eventually(lambda: ready(SpawnerClient(data / "run" / "spawner.sock")))
+    tasks = Path(f"/proc/{spawner.pid}/task")
+    eventually(lambda: len(list(tasks.iterdir())) == 2, "its first thread and the pool's are what is left")
+    (pool,) = (int(one.name) for one in tasks.iterdir() if int(one.name) != spawner.pid)
+    assert ctypes.CDLL(None).tgkill(spawner.pid, pool, signal.SIGTERM) == 0
+    assert spawner.wait(PATIENCE) == 0 and not (data / "run" / "spawner.sock").exists()
 
 
 @root_only

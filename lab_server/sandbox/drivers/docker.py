@@ -83,9 +83,7 @@ class DockerDriver:
         for container in self._engine.ours():
             try:
                 found.append(self._adopt(container["Labels"]))
-            except (
-                Exception
-            ) as why:  # an agent's answers are a container's word: nothing in them may stop the others' adoption
+            except Exception as why:  # an agent's answer is a container's word: the others are adopted all the same
                 print(f"spawner: a sandbox could not be taken over: {why!r}", file=sys.stderr, flush=True)
                 self._give_up(container)
         for folder in (self._config.run, self._config.data):
