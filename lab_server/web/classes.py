@@ -159,7 +159,9 @@ class Classes:
         async with self._store.write() as at:
             _, role = await _allowed(at, who, id, change=True)
             changed = await classes.new_code(at, id, version)
-            return (await self._held(at, [(changed, role)]))[0]
+            held = (await self._held(at, [(changed, role)]))[0]
+        self.changed(id)
+        return held
 
     async def delete(self, who: Account, id: str) -> None:
         """The class is gone, and who was in it; learners' progress is theirs and stays."""
@@ -195,7 +197,9 @@ class Classes:
             if found is None:
                 raise NotFound(f"There is no account called {name!r}.", "An admin makes one: labs admin create")
             await staff.put(at, id, found[0].id, role, self._clock())
-            return await self._again(at, who, id)
+            held = await self._again(at, who, id)
+        self.changed(id)
+        return held
 
     async def remove_staff(self, who: Account, id: str, account: str) -> None:
         """Oneself too. Raises Conflict where no instructor would be left."""

@@ -51,11 +51,12 @@ class Page:
 
 @dataclass
 class Room:
-    """`of` and `there` (learner's id → member) are as they were last read; None: the class is gone."""
+    """`of` and `there` (learner's id → member) are as they were last read; None: the class is gone. `readings`: how often that was."""
 
     id: str
     of: Class | None = None
     there: dict[str, Member] = field(default_factory=dict)
+    readings: int = 0
     pages: dict[str, set[Page]] = field(default_factory=dict)  # learner's id → open pages
     staff: set[Page] = field(default_factory=set)
     live: dict[str, Live] = field(default_factory=dict)  # member's id → …
@@ -185,6 +186,7 @@ class Rooms:
                 room.there = {one.learner: one for one in await members.of_class(at, room.id)}
             except NotFound:
                 room.of, room.there = None, {}
+        room.readings += 1
         here = {one.id for one in room.there.values()}
         room.live = {id: live for id, live in room.live.items() if id in here}
 

@@ -136,6 +136,7 @@ class Walls:
             "title": room.of.title,
             "state": room.of.state(self._clock.wall()),
             "learners": len(room.there),
+            "readings": room.readings,
             "lessons": [{"id": one.id, "title": one.title, "url": one.url} for one in known.lessons],
         }
         for teller in self._rooms.staff_tellers:

@@ -1,29 +1,20 @@
-"""The course as a learner has it: `labs serve` with the driver of this host, and a real Chromium that may not leave the origin."""
+"""The course as a learner has it (course.py), and a real Chromium that may not leave the origin."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import tempfile
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 from tests.browser.classroom import account, classroom
+from tests.browser.course import DATA, Course, served
 from tests.conftest import Server
 
-ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("LABS_DATA") or ROOT / ".labs")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-READY_WITHIN = 300.0  # seconds: a site that is stale is built first
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
 
@@ -37,45 +28,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=f"nothing is built in {DATA}: labs build"))
 
 
-@dataclass
-class Course:
-    url: str
-    log: list[str]
-    process: subprocess.Popen[str]
-    data: Path
-
-
 @pytest.fixture(scope="session")
 def course() -> Iterator[Course]:
-    """A server of our own on a free port. What is built is shared with LABS_DATA, what it keeps is not."""
-    place = Path(tempfile.mkdtemp(prefix="browser-", dir=DATA))
-    for built in ("images", "guest"):
-        if (DATA / built).exists():
-            (place / built).symlink_to(DATA / built)
-    env = os.environ | {"LABS_DATA": str(place), "LABS_PORT": "0"}
-    command = [sys.executable, "-m", "lab_server.cli", "serve"]
-    process = subprocess.Popen(command, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    log: list[str] = []
-    ready = threading.Event()
-
-    def read() -> None:
-        assert process.stdout
-        for line in process.stdout:
-            log.append(line.rstrip())
-            if line.startswith("ready:"):
-                ready.set()
-        ready.set()
-
-    threading.Thread(target=read, daemon=True).start()
-    try:
-        assert ready.wait(READY_WITHIN), "\n".join(log[-30:])
-        said = [line for line in log if line.startswith("ready:")]
-        assert len(said) == 1, "\n".join(log[-30:])
-        yield Course(said[0].split()[1].rstrip("/"), log, process, place)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-        shutil.rmtree(place, ignore_errors=True)
+    with served() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +44,7 @@ ANY = ""  # part of every error on the console
 
 
 @contextlib.contextmanager
-def watched(browser: Browser, url: str, known: str = "\0") -> Iterator[Open]:
+def watched(browser: Browser, url: str, known: str = "\0", patience: float = 60_000) -> Iterator[Open]:
     """Makes pages of the course at `url`; at the end it fails on what left the origin, on what a script did not catch, and on errors
     of the console without `known` in them."""
     contexts: list[BrowserContext] = []
@@ -104,7 +60,7 @@ def watched(browser: Browser, url: str, known: str = "\0") -> Iterator[Open]:
 
     def make(path: str = "/", **options: object) -> Page:
         context = browser.new_context(**options)  # type: ignore[arg-type]
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(patience)  # milliseconds
         contexts.append(context)
         page = context.new_page()
         page.on("request", request)

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser import axe
 from tests.browser.conftest import Open, watched
-from tests.browser.test_classes_page import PHONE, WIDE, make_class, sign_in
+from tests.browser.pages import PHONE, WIDE, make_class, sign_in
 from tests.conftest import Server
 from tests.shell import eventually
 from tests.web.recorded import files, printed

@@ -5,34 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page
 
 from tests.browser import axe
 from tests.browser.classroom import WORDS, account, worked
 from tests.browser.conftest import Open
+from tests.browser.pages import PHONE, WIDE, make_class, sign_in
 from tests.conftest import Server
-
-WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
-
-
-def sign_in(page: Page, words: str = WORDS, name: str = "Ina") -> None:
-    """By keyboard alone: the name has the focus."""
-    page.locator("input[autocomplete=username]:focus").wait_for()
-    page.keyboard.type(name)
-    page.keyboard.press("Tab")
-    page.keyboard.type(words)
-    page.keyboard.press("Enter")
-
-
-def make_class(page: Page, title: str) -> str:
-    """From the list of classes; the code."""
-    page.get_by_role("button", name="New class").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Title").fill(title)
-    dialog.get_by_role("button", name="Make the class").click()
-    page.wait_for_url(re.compile(r"/room/[0-9a-f]+$"))
-    page.locator("h1", has_text=title).wait_for()
-    return page.locator(".lab-room__code").inner_text()
 
 
 def test_an_instructor_makes_a_class_a_learner_joins_and_the_roster_shows(visit: Open, room: Server) -> None:

@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 from lab_server import builds
 from lab_server.lessons.catalog import load
 from tests.browser import axe
-from tests.browser.conftest import DATA, ROOT, Open, watched
+from tests.browser.conftest import Open, watched
+from tests.browser.course import DATA, ROOT
 from tests.conftest import Make
 from tests.shell import eventually
 from tests.web.test_leases import MINUTE, Bench

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser import axe
 from tests.browser.conftest import Open
-from tests.browser.test_classes_page import WIDE, make_class, sign_in
+from tests.browser.pages import WIDE, make_class, row, sign_in
 
 LESSON = "/concepts/02-how-containers-work/"
 Both = tuple[Page, Page]
@@ -27,10 +27,6 @@ def pages(visit: Open, title: str, **options: object) -> Both:
     learner.locator(".lab-dock .xterm-screen").first.wait_for()
     learner.wait_for_function("() => window.labs.text('host').includes('#') || window.labs.text('host').includes('$')")
     return teacher, learner
-
-
-def row(page: Page, part: str) -> Locator:
-    return page.locator(f".lab-classbar__row[data-part={part}]")
 
 
 def test_a_hand_a_watch_and_typing_together(visit: Open) -> None:

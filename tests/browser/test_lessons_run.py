@@ -9,7 +9,7 @@ import pytest
 
 from lab_server.lessons.catalog import load
 from lab_server.lessons.matching import matches
-from tests.browser.conftest import ROOT
+from tests.browser.course import ROOT
 from tests.browser.listener import Listener
 
 CATALOG = load(ROOT)

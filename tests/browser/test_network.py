@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import Course
+from tests.browser.course import Course
 from tests.browser.test_page import LESSON, done, run, until_screen
 from tests.faults.conftest import Tell, figure  # noqa: F401 -- a fixture
 from tests.faults.proxy import Proxy

@@ -11,7 +11,7 @@ import pytest
 
 from lab_server.lessons.catalog import load
 from tests.browser import axe
-from tests.browser.conftest import ROOT
+from tests.browser.course import ROOT
 from tests.browser.listener import Listener
 
 LESSON = "/concepts/02-how-containers-work/"

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import axe
 from tests.browser.conftest import ANY, Open, watched
-from tests.browser.test_classes_page import PHONE, WIDE, sign_in
+from tests.browser.pages import PHONE, WIDE, sign_in
 from tests.conftest import Server
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lab_server.lessons.catalog import load
 from tests.browser import axe
-from tests.browser.conftest import ROOT
+from tests.browser.course import ROOT
 
 LESSON = "/concepts/02-how-containers-work/"
 ID = LESSON.strip("/")

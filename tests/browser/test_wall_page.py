@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from tests.browser import axe
 from tests.browser.classroom import worked
 from tests.browser.conftest import Open
-from tests.browser.test_classes_page import PHONE, WIDE, make_class, sign_in
+from tests.browser.pages import PHONE, WIDE, make_class, sign_in
 from tests.conftest import Server
 from tests.web.learner import Learner
 from tests.web.rooms import Channel
@@ -112,9 +112,9 @@ def test_the_wall_follows_a_learner_on_their_page(visit: Open, room: Server) -> 
     teacher.locator(".lab-wall__counts", has_text="1 learner, 1 online, 1 maybe stuck").wait_for()
 
     room.stop_web()
-    teacher.locator(".lab-wall .lab-room__late:visible").wait_for()
+    teacher.locator(".lab-room > .lab-room__late:visible").wait_for()
     room.start_web()
-    teacher.locator(".lab-wall .lab-room__late").wait_for(state="hidden")
+    teacher.locator(".lab-room > .lab-room__late").wait_for(state="hidden")
     learner.keyboard.type("echo af''ter\n")
     shows(teacher, id, "after")
 

@@ -10,6 +10,7 @@ stack.py     docker compose, and what the engine says of its containers
 traces.py    what a host has of containers, mounts, cgroups, processes, before and after
 learner.py   a learner's calls
 page.py      a learner's terminal, kept up as the page keeps it
+visitors.py  a browser of this host at the stack there: two real pages
 lesson.py    a whole lesson typed, and one of its tasks
 lines.py     numbered lines, typed while something is restarted
 timing.py    how long a sandbox and a terminal take

@@ -15,7 +15,7 @@ import sys
 from lab_server import builds
 from lab_server.build import sandbox_image
 from lab_server.errors import LabError
-from tests.compose import shipped
+from tests.compose import shipped, visitors
 from tests.guest import base, engine, machine, parcel
 from tests.guest.machine import COULD_NOT, DATA
 from tests.guest.run import teller
@@ -44,7 +44,8 @@ def main() -> int:
         with shipped.clone(shipped.commit(changes=options.changes), DATA) as clone:
             given = {"clone": clone, "packages": packages, "site": DATA / "site"}
             given["machine.json"] = DATA / "images/manifest.json"
-            job = machine.Job(DATA / engine.FOLDER, scratch, files, shipped=given, within=options.within)
+            visit = machine.Visit(visitors.READY.encode(), visitors.come)
+            job = machine.Job(DATA / engine.FOLDER, scratch, files, shipped=given, within=options.within, visit=visit)
             return machine.run(job, DATA)
     except LabError as why:
         print(f"tests.compose: {why}", file=sys.stderr)

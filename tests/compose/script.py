@@ -1,7 +1,7 @@
 """In the engine guest, in the clone: `python -m tests.compose.script [PART…]`, without any: docker, class, crun.
 
     docker    build, up, a lesson, a task, web restarted under a learner who types, the spawner killed, down
-    class     a class of sixty, from joining to its end (tests/classroom)
+    class     a class of sixty, from joining to its end (tests/classroom); and one of two real pages in the host's browser (visitors.py)
     changes   beside the same, when asked for: the spawner killed by compose and up again under a learner who types; stopped and started
     timing    beside the same, when asked for: sandboxes and terminals against the clock, and a key's echo
     crun      the other compose file: up, a few steps, down
@@ -22,7 +22,7 @@ from pathlib import Path
 from lab_server.sandbox import syscalls
 from tests.classroom.hour import Hour
 from tests.classroom.people import Staff
-from tests.compose import lesson, lines, timing, traces
+from tests.compose import lesson, lines, timing, traces, visitors
 from tests.compose.learner import Learner
 from tests.compose.page import Page
 from tests.compose.stack import ORIGIN, Failed, Stack, docker, eventually, learners, ready, say
@@ -31,7 +31,6 @@ LESSON = "concepts/02-how-containers-work"
 TASK = "02-a-limited-cgroup"
 FEW = 4  # steps for the second way
 PUPILS, WORKING = 60, 5  # each who works is another container, emulated
-PASSWORD = "correct horse battery staple"
 MACHINE = Path("/run/machine")  # what is in the volume `machine`: the guest's disk, and what it was made from
 # nothing is kept ready: what is counted and timed are sandboxes made for whoever asks
 SETTINGS = {"BASE_IMAGE": "labs-base", "MACHINE": str(MACHINE), "LABS_WARM": "0"}
@@ -106,8 +105,12 @@ def with_engine(stack: Stack, parts: list[str]) -> None:
 def a_class(stack: Stack) -> None:
     say(f"a class of {PUPILS}, {WORKING} of them in sandboxes")
     words = ["exec", "-T", "web", "labs", "admin", "create", "Ina", "--instructor"]
-    stack(*words, quiet=True, told=f"{PASSWORD}\n")
-    Hour(ORIGIN, Staff(ORIGIN, "Ina", PASSWORD), LESSON, "host", PUPILS, WORKING, lambda text: say(f"  {text}")).hold()
+    stack(*words, quiet=True, told=f"{visitors.PASSWORD}\n")
+    Hour(
+        ORIGIN, Staff(ORIGIN, "Ina", visitors.PASSWORD), LESSON, "host", PUPILS, WORKING, lambda text: say(f"  {text}")
+    ).hold()
+    say("two pages in a browser outside")
+    visitors.received()
 
 
 def lost(learner: Learner, sandbox: str) -> bool:

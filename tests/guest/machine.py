@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +35,16 @@ class Job:
     keep: bool = False  # what is written to the scratch disk stays
     shipped: Mapping[str, Path] = field(default_factory=dict)  # name below /shipped → folder, or file
     within: float = 1500.0  # seconds
+    visit: Visit | None = None
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Once the job has said the line `when`, `come` is called, in a thread, with the port of 127.0.0.1 that leads to the guest's
+    qemu.PORT; the line that it gives back is what the job reads from /run/labs.in."""
+
+    when: bytes
+    come: Callable[[int], str]
 
 
 def run(job: Job, data: Path, junit: Path | None = None) -> int:
@@ -43,10 +55,12 @@ def run(job: Job, data: Path, junit: Path | None = None) -> int:
         place = Path(name)
         for file in ("out", "result"):
             (place / file).touch()
-        booted = qemu.Guest(_machine(job, data, place), accelerator)
+        machine = _machine(job, data, place)
+        booted = qemu.Guest(machine, accelerator)
         try:
             print(f"guest: up after {booted.start(qemu.BOOT_WITHIN[accelerator]):.1f} s", flush=True)
-            ended = _follow(booted, place / "out", time.monotonic() + job.within)
+            visitor = Visitor(job.visit, machine.port, place / "in") if job.visit else None
+            ended = _follow(booted, place / "out", time.monotonic() + job.within, visitor)
         finally:
             booted.stop()
         head, _, report = (place / "result").read_bytes().partition(b"\n")
@@ -64,6 +78,8 @@ def _machine(job: Job, data: Path, place: Path) -> qemu.Machine:
     for name in ("out", "result"):
         extra += ["-chardev", f"file,id={name},path={place / name}"]
         extra += ["-device", f"virtserialport,chardev={name},name=labs.{name}"]
+    extra += ["-chardev", f"socket,id=in,path={place / 'in'},server=on,wait=off"]
+    extra += ["-device", "virtserialport,chardev=in,name=labs.in"]
     disks = [qemu.Disk(job.guest / "root.ext4")]
     if (data / "images/sandbox.ext4").exists():
         disks.append(qemu.Disk(data / "images/sandbox.ext4"))
@@ -99,12 +115,39 @@ def _pack(shipped: Mapping[str, Path], place: Path) -> None:
     ext4.pack(place / "shipped.ext4", folders, SHIPPED)
 
 
-def _follow(guest: qemu.Guest, output: Path, deadline: float) -> bool:
+class Visitor:
+    """Hears what the job says, and visits it once."""
+
+    def __init__(self, visit: Visit, port: int, way: Path) -> None:
+        self._visit, self._port, self._way = visit, port, way
+        self._heard = b""
+        self._gone = False
+
+    def hear(self, said: bytes) -> None:
+        self._heard = self._heard.rpartition(b"\n")[2] + said
+        if not self._gone and self._visit.when in self._heard.splitlines():
+            self._gone = True
+            threading.Thread(target=self._go, name="visitor", daemon=True).start()
+
+    def _go(self) -> None:
+        try:
+            word = self._visit.come(self._port)
+        except Exception as why:  # the job waits for a word, whatever comes
+            word = f"failed: {why!r}"
+        with socket.socket(socket.AF_UNIX) as way:
+            way.connect(str(self._way))
+            way.sendall(" ".join(word.split()).encode() + b"\n")
+
+
+def _follow(guest: qemu.Guest, output: Path, deadline: float, visitor: Visitor | None) -> bool:
     """Print what comes until QEMU ends; whether it did in time."""
     with output.open("rb") as file:
         while True:
             ended = guest.wait(0.2) is not None
-            sys.stdout.buffer.write(file.read())
+            said = file.read()
+            if visitor:
+                visitor.hear(said)
+            sys.stdout.buffer.write(said)
             sys.stdout.buffer.flush()
             if ended or time.monotonic() > deadline:
                 return ended

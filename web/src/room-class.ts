@@ -1,9 +1,8 @@
 /* One class, for those who run it: how it is joined, the wall with who is in it, how far each is, what can be done with it.
-   Asks again every few seconds while it is looked at, and leaves what has the focus where it is. */
+   Follows the wall's channel, asks for what that doesn't carry when it tells of a change, and leaves what has the focus where it is. */
 
-import { ApiError } from "./api";
-import { ago, arrived, cell, seatsWords, STATES, timesWords } from "./class-words";
-import { type ClassOut, type Learner, rooms, type Roster, type State } from "./classes-api";
+import { seatsWords, STATES, timesWords } from "./class-words";
+import { type ClassOut, rooms, type State } from "./classes-api";
 import { copyText } from "./clipboard";
 import { confirmDialog } from "./dialog";
 import { button, h } from "./dom";
@@ -12,21 +11,23 @@ import { Conduct } from "./room-conduct";
 import { openClassForm } from "./room-form";
 import { openInvitation } from "./room-invitation";
 import { chipOf, headline, Line } from "./room-parts";
+import { Roster } from "./room-roster";
 import { Staff } from "./room-staff";
 import { RoomTabs } from "./room-tabs";
 import type { Wall } from "./room-wall";
+import type { RoomState } from "./room-wire";
 
-const AGAIN = 5000; // ms
+const SETTLE = 1000; // ms between two looks at what the class is
+const AGAIN = 5000; // ms until it is looked at once more where nothing came of it
 
 export class ClassPage {
   private readonly line = new Line();
-  private readonly news = h("p", { class: "lab-sr", role: "status" });
   private readonly late = h("p", { class: "lab-room__late", hidden: true }, "The server doesn’t answer: what is shown may be old.");
   private readonly facts = h("div", { class: "lab-room__facts" });
   private readonly entry = h("section", { class: "lab-room__entry", "aria-label": "How learners join" });
   private readonly acts = h("div", { class: "lab-room__row lab-room__acts" });
-  private readonly conduct = new Conduct(() => void this.refresh().catch(() => {}));
-  private readonly table = h("div", { class: "lab-room__scroll", role: "region", tabindex: "0", "aria-labelledby": "lab-roster-title" });
+  private readonly conduct = new Conduct(() => void this.refresh());
+  private readonly roster: Roster;
   private readonly count = h("span", { class: "lab-room__count" });
   private readonly staff: Staff;
   private readonly wallPlace = h("div", {}, h("p", { class: "lab-room__hint" }, "The wall is being opened."));
@@ -35,8 +36,9 @@ export class ClassPage {
   private wall: Wall | null = null;
   private readonly after: After;
   private of!: ClassOut;
-  private roster: Roster = { lessons: [], learners: [] };
   private saying = "";
+  private readings = -1; // of the class, by the server, as it was asked for last
+  private asking: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly place: HTMLElement,
@@ -44,22 +46,21 @@ export class ClassPage {
     private readonly signedOut: () => void,
   ) {
     this.after = new After(this.id, this.line);
+    this.roster = new Roster(this.id, this.line, () => this.tabs.current === "progress");
     this.staff = new Staff(this.line, (changed) => this.is(changed), () => location.assign("/room/"));
     const panels = [
       { name: "wall", label: "Wall", content: [this.wallPlace] },
       { name: "tasks", label: "Tasks", content: [this.heatPlace] },
-      { name: "progress", label: "Progress", content: [this.table] },
+      { name: "progress", label: "Progress", content: [this.roster.element] },
     ];
-    this.tabs = new RoomTabs("The class", panels, () => void this.look());
+    this.tabs = new RoomTabs("The class", panels, () => this.roster.soon());
   }
 
   /** Raises what the first look raises. */
   async open(): Promise<void> {
     const [of, roster, now] = await Promise.all([rooms.one(this.id), rooms.roster(this.id), rooms.room(this.id)]);
     this.place.replaceChildren(
-      h("p", { class: "lab-room__back" }, h("a", { href: "/room/" }, "All classes")),
-      this.facts,
-      this.acts,
+      h("div", { class: "lab-room__top" }, h("a", { href: "/room/" }, "All classes"), this.facts, this.acts),
       this.line.element,
       this.entry,
       this.conduct.element,
@@ -68,14 +69,13 @@ export class ClassPage {
       this.tabs.element,
       this.after.element,
       this.staff.element,
-      this.news,
+      this.roster.news,
     );
     this.is(of);
     this.conduct.show(of, now);
-    this.has(roster);
+    this.roster.show(roster);
     this.tabs.show(of.state === "archived" ? "progress" : "wall");
     void this.openWall();
-    this.later();
   }
 
   private async openWall(): Promise<void> {
@@ -86,7 +86,15 @@ export class ClassPage {
       return;
     }
     watching.addWatching();
-    const wall = new loaded.Wall(this.id, () => this.leave());
+    const wall = new loaded.Wall(this.id, {
+      room: (now) => this.holds(now),
+      learners: () => this.roster.soon(),
+      heard: (on) => {
+        this.late.hidden = on;
+        this.readings = -1; // another server may count its own
+      },
+      over: () => this.leave(),
+    });
     this.wall = wall;
     this.wallPlace.replaceChildren(wall.element);
     this.heatPlace.replaceChildren(wall.heat.element);
@@ -100,39 +108,27 @@ export class ClassPage {
     if (this.place.contains(this.tabs.element)) this.signedOut();
   }
 
-  /** The table's rows are asked for while it is looked at. */
-  private async look(): Promise<void> {
-    if (this.tabs.current !== "progress") return;
-    const roster = await rooms.roster(this.id).catch(() => null);
-    if (roster) this.has(roster);
+  /** What the channel says. The class itself it doesn't say: only that it may be another. */
+  private holds(now: RoomState): void {
+    if (!this.place.contains(this.tabs.element)) return this.wall?.stop(); // another page was opened meanwhile
+    this.conduct.show(this.of, now);
+    if (now.readings !== this.readings || now.state !== this.of.state) {
+      this.readings = now.readings ?? -1;
+      this.asking ??= setTimeout(() => void this.refresh(), SETTLE);
+    }
   }
 
-  /** What the class is, and what holds in its room. Raises what the calls raise. */
   private async refresh(): Promise<void> {
-    const [of, now] = await Promise.all([rooms.one(this.id), rooms.room(this.id), this.look()]);
+    this.asking = undefined;
+    if (!this.place.contains(this.tabs.element)) return;
+    const [of, now] = await Promise.all([rooms.one(this.id), rooms.room(this.id)]).catch(() => [null, null]); // the channel tells why
+    if (!of || !now) {
+      this.asking ??= setTimeout(() => void this.refresh(), AGAIN);
+      return;
+    }
     this.is(of);
     this.conduct.show(of, now);
-  }
-
-  private later(): void {
-    setTimeout(() => void this.again(), AGAIN);
-  }
-
-  private async again(): Promise<void> {
-    if (!this.place.contains(this.tabs.element)) return this.wall?.stop(); // another page was opened meanwhile
-    if (document.visibilityState === "visible") {
-      try {
-        await this.refresh();
-        this.late.hidden = true;
-      } catch (error) {
-        if (error instanceof ApiError && (error.status === 401 || error.status === 404)) {
-          this.leave();
-          return;
-        }
-        this.late.hidden = false;
-      }
-    }
-    this.later();
+    this.roster.soon();
   }
 
   // --- the class ---
@@ -151,6 +147,7 @@ export class ClassPage {
     this.showActs(of);
     this.staff.show(of);
     this.after.show(this.mayChange);
+    this.roster.mayChange = this.mayChange;
     if (had) this.place.querySelector<HTMLElement>(`[data-act="${had}"]`)?.focus();
   }
 
@@ -165,9 +162,12 @@ export class ClassPage {
     }
     const copy = button("Copy link", () => void copyText(of.link).then((done) => this.line.say(done ? "The link is copied." : "Not copied: select it instead.", !done)), { class: "lab-button", "data-act": "copy" });
     const show = button("Show to the class", () => openInvitation(of), { class: "lab-button lab-button--main", "data-act": "show" });
-    const local = ["127.0.0.1", "localhost", "[::1]"].includes(new URL(of.link).hostname);
+    // the wall is what counts once somebody is there; who comes late needs the code all the same
+    const slim = of.learners > 0;
+    this.entry.toggleAttribute("data-slim", slim);
+    const local = !slim && ["127.0.0.1", "localhost", "[::1]"].includes(new URL(of.link).hostname);
     this.entry.replaceChildren(
-      h("img", { class: "lab-room__qr", src: rooms.picture(of), alt: `QR code of ${of.link}`, width: "144", height: "144" }),
+      slim ? "" : h("img", { class: "lab-room__qr", src: rooms.picture(of), alt: `QR code of ${of.link}`, width: "144", height: "144" }),
       h(
         "div",
         {},
@@ -228,54 +228,5 @@ export class ClassPage {
   private async remove(): Promise<void> {
     if (!(await confirmDialog(`Delete ${this.of.title}?`, "The class and its list of learners are gone for good. What learners did stays theirs.", "Delete", true))) return;
     if ((await this.line.attempt(async () => (await rooms.remove(this.id), true))) !== null) location.assign("/room/");
-  }
-
-  // --- its learners ---
-
-  private has(roster: Roster): void {
-    this.news.textContent = this.roster.learners.length || this.roster.lessons.length ? arrived(this.roster.learners, roster.learners) : "";
-    this.roster = roster;
-    if (!roster.learners.length) {
-      this.table.replaceChildren(h("p", { class: "lab-room__empty" }, "Nobody is here yet. Learners appear as they join."));
-      return;
-    }
-    const had = document.activeElement instanceof HTMLElement && this.table.contains(document.activeElement) ? document.activeElement.dataset.learner : undefined;
-    const heads = roster.lessons.map((lesson) => h("th", { scope: "col" }, h("a", { href: lesson.url }, lesson.title)));
-    this.table.replaceChildren(
-      h(
-        "table",
-        { class: "lab-room__roster" },
-        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Name"), ...heads, h("th", { scope: "col" }, "Last active"), this.mayChange ? h("th", { scope: "col" }, h("span", { class: "lab-sr" }, "Reset, take out")) : "")),
-        h("tbody", {}, ...roster.learners.map((learner) => this.row(learner))),
-      ),
-    );
-    if (had) this.table.querySelector<HTMLElement>(`[data-learner="${had}"]`)?.focus();
-  }
-
-  private row(learner: Learner): HTMLElement {
-    const cells = this.roster.lessons.map((lesson) => {
-      const { percent, words, more } = cell(learner, lesson);
-      const bar = h("span", { class: "lab-room__part", "aria-hidden": "true" });
-      bar.style.setProperty("--lab-part", `${percent}%`);
-      return h("td", { title: more, ...(percent === 100 ? { "data-full": true } : {}) }, h("span", { class: "lab-room__words" }, words), bar);
-    });
-    const anew = button("Reset", () => void this.reset(learner), { class: "lab-room__quiet", "data-learner": `${learner.id} reset`, "aria-label": `Reset the sandbox of ${learner.name}` });
-    const out = button("Take out", () => void this.takeOut(learner), { class: "lab-room__quiet", "data-learner": learner.id, "aria-label": `Take out ${learner.name}` });
-    return h("tr", {}, h("th", { scope: "row" }, h("bdi", {}, learner.name)), ...cells, h("td", { class: "lab-room__ago" }, ago(learner.at, Date.now())), this.mayChange ? h("td", { class: "lab-room__each" }, anew, " ", out) : "");
-  }
-
-  private async reset(learner: Learner): Promise<void> {
-    if (!(await confirmDialog(`Reset the sandbox of ${learner.name}?`, "They get a new one: every file, container and running program in the one they have is gone. They are told that it was you. Their progress is kept.", "Reset", true))) return;
-    if ((await this.line.attempt(async () => (await rooms.reset(this.id, learner.id), true))) !== null) this.line.say(`${learner.name} gets a new sandbox, and is told.`);
-  }
-
-  private async takeOut(learner: Learner): Promise<void> {
-    if (!(await confirmDialog(`Take ${learner.name} out?`, "You no longer see them. What they did stays theirs. With the code they can join again: make a new one to keep them out.", "Take out", true))) return;
-    if ((await this.line.attempt(async () => (await rooms.takeOut(this.id, learner.id), true))) === null) return;
-    this.line.say(`${learner.name} is no longer in the class.`);
-    const [of, roster] = await Promise.all([rooms.one(this.id), rooms.roster(this.id)]).catch(() => [null, null]);
-    if (of) this.is(of);
-    if (roster) this.has(roster);
-    this.table.focus();
   }
 }

@@ -18,9 +18,9 @@ export class Conduct {
     "section",
     { class: "lab-conduct", "aria-labelledby": "lab-conduct-title", hidden: true },
     h("h2", { id: "lab-conduct-title" }, "Everybody"),
-    this.holds,
     this.tools,
     this.hint,
+    this.holds,
     this.line.element,
   );
   private readonly time = h("b", { class: "lab-ending__time" });

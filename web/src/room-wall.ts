@@ -3,7 +3,7 @@
 
 import { call } from "./api";
 import { button, h } from "./dom";
-import type { Tile } from "./room-wire";
+import type { RoomState, Tile } from "./room-wire";
 import { WallChannel } from "./wall-channel";
 import { HeatMap } from "./wall-heat";
 import { Miniatures } from "./wall-miniature";
@@ -17,13 +17,24 @@ const AGAIN = 20_000; // ms; times are told anew
 const MOST_SPOTS = 4;
 const MOST_NEWS = 3; // said aloud at once
 
+/** What the page around the wall is told. */
+export interface WallNews {
+  /** What holds for the class is this now. */
+  room(now: RoomState): void;
+  /** Some learner came, went, or got further. */
+  learners(): void;
+  /** Whether the server is heard. */
+  heard(on: boolean): void;
+  /** Signed out, or the class is gone. */
+  over(): void;
+}
+
 export class Wall {
   readonly element = h("div", { class: "lab-wall" });
   readonly heat = new HeatMap();
   private readonly channel: WallChannel;
   private readonly cards = new Map<string, TileCard>();
   private readonly minis = new Miniatures((ids) => this.channel.see(ids));
-  private readonly late = h("p", { class: "lab-room__late", hidden: true }, "The server doesn’t answer: what is shown may be old.");
   private readonly counts = h("p", { class: "lab-wall__counts" });
   private readonly where = h("ol", { class: "lab-wall__spots", "aria-label": "Where the class is" });
   private readonly list = h("ul", { class: "lab-wall__tiles", "aria-label": "Learners" });
@@ -42,20 +53,18 @@ export class Wall {
 
   constructor(
     private readonly classId: string,
-    over: () => void,
+    private readonly around: WallNews,
   ) {
     this.channel = new WallChannel(classId, {
-      room: () => this.soon(),
+      room: (now) => around.room(now),
       tiles: (changed, gone) => this.has(changed, gone),
-      heat: () => this.soon(),
+      heat: () => this.changed(),
       miniature: (part) => this.minis.write(part),
-      heard: (on) => {
-        this.late.hidden = on;
-      },
-      over,
+      heard: (on) => around.heard(on),
+      over: () => around.over(),
     });
     const controls = h("div", { class: "lab-wall__controls" }, this.text, this.order.element, this.only.element);
-    this.element.append(this.late, this.counts, this.where, controls, this.none, this.list, this.news);
+    this.element.append(this.counts, this.where, controls, this.none, this.list, this.news);
     this.text.addEventListener("input", () => this.arrange(true));
     this.list.addEventListener("keydown", (event) => this.key(event));
     this.list.addEventListener("pointermove", () => {
@@ -93,7 +102,12 @@ export class Wall {
     this.begun = true;
     const said = news.filter(Boolean);
     if (said.length) this.news.textContent = said.length > MOST_NEWS ? `${said.slice(0, MOST_NEWS).join(" ")} And more.` : said.join(" ");
+    this.changed();
+  }
+
+  private changed(): void {
     this.soon();
+    this.around.learners();
   }
 
   private card(tile: Tile): TileCard {

@@ -27,6 +27,7 @@ export interface RoomState {
   title: string;
   state: State;
   learners: number;
+  readings?: number; // another one: the class, or who is in it or runs it, may be another
   lessons: { id: string; title: string; url: string }[]; // of the class
   message?: { text: string; by: string; at: number } | null;
   here?: { lesson: string; step: string; title: string; part: string; url: string; by: string; at?: number } | null; // `part`: the step in words, or ""
