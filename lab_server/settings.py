@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lab_server.errors import BadInput
@@ -87,6 +87,23 @@ class Settings(BaseSettings):
         description="Who may read /metrics: loopback (this machine, not through a proxy), off, or a token of 16 characters or more "
         "that is to be sent as Authorization: Bearer.",
     )
+    oidc_issuer: str = Field(
+        "",
+        description="Address of the OpenID Connect provider with which instructors can sign in, as its metadata has it: "
+        "https://login.example.org/realms/staff. Empty is none.",
+    )
+    oidc_client: str = Field("", validate_default=True, description="Name of this course at the provider (client id).")
+    oidc_secret: str = Field(
+        "",
+        repr=False,
+        validate_default=True,
+        description="What the course shows the provider that it is that (client secret).",
+    )
+    oidc_name: str = Field(
+        "",
+        max_length=40,
+        description="What the button to sign in says after “Sign in with”; the provider's host where empty.",
+    )
     log: Literal["console", "json"] = Field("console", description="How log lines are written: console or json.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="Least severe log line that is written: debug, info, warning or error."
@@ -118,6 +135,26 @@ class Settings(BaseSettings):
     def _metrics(cls, value: str) -> str:
         if value not in ("loopback", "off") and not re.fullmatch(r"[A-Za-z0-9._~+/-]{16,256}=*", value):
             raise ValueError("it is loopback, off, or a token: 16 letters and digits or more")
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer(cls, value: str) -> str:
+        parts = urlsplit(value)
+        local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if value and not (
+            parts.netloc and (parts.scheme == "https" or local) and not parts.query and not parts.fragment
+        ):
+            raise ValueError("it is an address such as https://login.example.org, and begins with https")
+        return value
+
+    @field_validator("oidc_client", "oidc_secret")
+    @classmethod
+    def _beside_issuer(cls, value: str, info: ValidationInfo) -> str:
+        if bool(value) != bool(info.data.get("oidc_issuer")) and "oidc_issuer" in info.data:
+            raise ValueError(
+                "LABS_OIDC_ISSUER is missing beside it" if value else "it is missing beside LABS_OIDC_ISSUER"
+            )
         return value
 
     @field_validator("data")

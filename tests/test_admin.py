@@ -69,6 +69,7 @@ def test_accounts_are_made_listed_given_a_new_password_and_removed(tmp_path: Pat
         (("create", "A\u202eda"), f"{WORDS}\n", "no invisible characters"),
         (("password", "Nobody"), f"{WORDS}\n", "no account called"),
         (("remove", "Nobody"), None, "no account called"),
+        (("create", "Ada", "--oidc", "ada at example.org"), None, "is no e-mail address"),
     ],
 )
 def test_what_can_not_be_is_one_line_and_changes_nothing(
@@ -77,6 +78,17 @@ def test_what_can_not_be_is_one_line_and_changes_nothing(
     code, out, err = admin(tmp_path, *words, given=given)
     assert code == 1 and out == "" and told in err and err.count("\n") == 1
     assert kept(tmp_path) == {}
+
+
+def test_an_account_for_who_a_provider_knows_asks_for_no_password(tmp_path: Path) -> None:
+    code, _, err = admin(tmp_path, "create", "Ada", "--oidc", "ada@example.org")
+    assert code == 0 and "sign in at /room/ of the course as ada@example.org, with your provider" in err
+    hashed = kept(tmp_path)["Ada"][1]
+    assert hashed.startswith("$argon2id$") and not passwords.right(hashed, "")[0]
+    code, _, err = admin(tmp_path, "create", "Uma", "--oidc", "ADA@example.org")
+    assert code == 1 and "Another account waits for" in err and "Uma" not in kept(tmp_path)
+    assert admin(tmp_path, "password", "Ada", given=f"{WORDS}\n")[0] == 0
+    assert admin(tmp_path, "create", "Uma", "--oidc", "ADA@example.org")[0] == 0, "nothing waits for it any more"
 
 
 def test_a_name_that_is_taken_keeps_its_password(tmp_path: Path) -> None:

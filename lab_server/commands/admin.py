@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import getpass
 import json
+import secrets
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -39,18 +40,34 @@ def create(
     instructor: Annotated[
         bool, typer.Option("--instructor", help="An instructor, who has their own classes only; otherwise an admin.")
     ] = False,
+    oidc: Annotated[
+        str,
+        typer.Option(
+            "--oidc",
+            metavar="EMAIL",
+            help="Without a password: for whoever the provider of LABS_OIDC_ISSUER knows by this verified address.",
+        ),
+    ] = "",
     data: Data = None,
 ) -> None:
-    """Make an account. Asks for its password, or reads one line of standard input."""
-    from lab_server.store import accounts, names, passwords
+    """Make an account. Asks for its password, or reads one line of standard input; with --oidc it has none."""
+    from lab_server.store import accounts, identities, names, passwords
 
     try:
         chosen = names.normal(name)
     except ValueError as why:
         raise BadInput(str(why), "Choose another.") from None
-    password = passwords.hashed(_password())
-    _run(data, lambda at: accounts.make(at, chosen, password, not instructor, time.time()))
-    note(f"Made the {'instructor' if instructor else 'admin'} {chosen!r}: sign in at /room/ of the course.")
+    # with the provider alone there is a password all the same, which nobody knows
+    password = passwords.hashed(secrets.token_urlsafe(32) if oidc else _password())
+
+    async def make(at: AsyncConnection) -> None:
+        made = await accounts.make(at, chosen, password, not instructor, time.time())
+        if oidc:
+            await identities.expect(at, made.id, oidc, time.time())
+
+    _run(data, make)
+    how = f" as {oidc.strip()}, with your provider" if oidc else ""
+    note(f"Made the {'instructor' if instructor else 'admin'} {chosen!r}: sign in at /room/ of the course{how}.")
 
 
 @app.command("list")
@@ -65,8 +82,9 @@ def list_accounts(data: Data = None) -> None:
 
 @app.command()
 def password(name: Name, data: Data = None) -> None:
-    """Give an account a new password, asked for as in `create`. Wherever it is signed in, that ends; its passkeys are removed."""
-    from lab_server.store import accounts, passkeys, passwords
+    """Give an account a new password, asked for as in `create`, and nothing else to sign in with: passkeys and connections to a
+    provider are removed. Wherever it is signed in, that ends."""
+    from lab_server.store import accounts, identities, passkeys, passwords
 
     async def change(at: AsyncConnection) -> None:
         found = await accounts.find(at, name)
@@ -75,10 +93,11 @@ def password(name: Name, data: Data = None) -> None:
         await accounts.set_password(at, found[0].id, new)
         await accounts.end_all(at, found[0].id)
         await passkeys.remove_all(at, found[0].id)
+        await identities.remove_all(at, found[0].id)
 
     new = passwords.hashed(_password())
     _run(data, change)
-    note(f"{name!r} has a new password, no passkeys, and is signed in nowhere.")
+    note(f"{name!r} has a new password, no passkeys or connections to a provider, and is signed in nowhere.")
 
 
 @app.command()

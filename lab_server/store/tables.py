@@ -124,6 +124,23 @@ passkeys = Table(
     Index("ix_passkeys_account", "account"),
 )
 
+# Who an account is at the provider with which it may sign in: `hash` is of the provider and of the name it has for the person (subject),
+# null until the first sign-in. Until then it waits for one whose verified address is `email` (`key`: as it is compared).
+identities = Table(
+    "identities",
+    metadata,
+    Column("id", String(24), primary_key=True),
+    Column("account", ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("hash", String(64)),
+    Column("email", String(254), nullable=False),
+    Column("key", String(254), nullable=False),
+    Column("made", Double, nullable=False),
+    Column("used", Double),
+    Index("uq_identities_hash", "hash", unique=True),
+    Index("ix_identities_key", "key"),
+    Index("ix_identities_account", "account"),
+)
+
 # `lessons`: ids, none for the whole course. `opens`, `closes`: null for no such time. `closed`: by hand. `room`: what applies to
 # everybody in it now (conduct.py); `limits`: what its learners' sandboxes may.
 classes = Table(

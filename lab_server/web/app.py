@@ -34,6 +34,7 @@ from lab_server.web.api import (
     me,
     memberships,
     metrics,
+    oidc,
     passkeys,
     present,
     progress,
@@ -61,6 +62,7 @@ from lab_server.web.help import Help
 from lab_server.web.hub import Hub
 from lab_server.web.joining import Joining
 from lab_server.web.keeper import Keeper
+from lab_server.web.oidc import Oidc
 from lab_server.web.passkeys import Passkeys
 from lab_server.web.progress import Progress
 from lab_server.web.recorder import Recorder
@@ -137,6 +139,7 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
             Checks(service),
             SignIns(store, settings.port, *wrong_passwords()),
             Passkeys(store, wall),
+            Oidc(store, settings, wall) if settings.oidc_issuer else None,
             classes_,
             joining,
             rooms,
@@ -193,6 +196,7 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
         terminals,
         signin,
         passkeys,
+        oidc,
         classes,
         conduct,
         present,

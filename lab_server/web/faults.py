@@ -40,8 +40,17 @@ class Unfit(BadInput):
     """A field that was understood and can't be, told to who filled it in."""
 
 
+class Stopped(Refused):
+    """A provider signed nobody in. `key` is what the page says it by."""
+
+    def __init__(self, key: str, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.key = key
+
+
 STATUS: dict[type[LabError], int] = {
     TooMany: 429,
+    Stopped: 503,
     Unfit: 422,
     NotSignedIn: 401,
     BadInput: 400,

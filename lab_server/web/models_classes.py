@@ -61,6 +61,17 @@ class PasskeyOut(BaseModel):
     used: float | None = Field(description="When it last signed somebody in.")
 
 
+class WayOut(BaseModel):
+    to: str = Field(description="The provider's address, for the browser to go to.")
+
+
+class IdentityOut(BaseModel):
+    id: str
+    email: str = Field(description="As the provider told it.")
+    made: float = Field(description="Seconds since the epoch.")
+    used: float | None = Field(description="When it last signed somebody in.")
+
+
 class AccountOut(BaseModel):
     id: str
     name: str
@@ -70,6 +81,7 @@ class AccountOut(BaseModel):
 class SigninOut(BaseModel):
     account: AccountOut | None = Field(description="Who is signed in in this browser.")
     possible: bool = Field(description="False: there is no account yet.")
+    provider: str | None = Field(description="Name of the provider that one can sign in with, where there is one.")
 
 
 class SigninKept(BaseModel):

@@ -31,9 +31,9 @@ WORDS = "correct horse battery staple"
 
 
 @contextlib.contextmanager
-def classroom(place: Path) -> Iterator[Server]:
-    """Everything it keeps is below `place`."""
-    settings = load(data=place / "data")
+def classroom(place: Path, **given: str) -> Iterator[Server]:
+    """Everything it keeps is below `place`; `given`: more settings."""
+    settings = load(data=place / "data", **given)
     settings.web_data.mkdir(parents=True)
     page.build_page(ROOT, lambda part, words: None)
     build_site(ROOT, settings.site, lambda part, words: None, watching=True)  # not compressed

@@ -40,6 +40,10 @@ OPERATIONS = [
     ("POST", "/api/passkeys/options"),
     ("POST", "/api/passkeys"),
     ("DELETE", "/api/passkeys/{id}"),
+    ("POST", "/api/signin/oidc"),
+    ("GET", "/api/identities"),
+    ("POST", "/api/identities"),
+    ("DELETE", "/api/identities/{id}"),
     ("DELETE", "/api/signin"),
     ("GET", "/api/signins"),
     ("DELETE", "/api/signins/{id}"),
@@ -90,7 +94,7 @@ OPERATIONS = [
     ("POST", "/api/memberships"),
     ("DELETE", "/api/memberships/{id}"),
 ]
-SIGNED_IN = ("/api/classes", "/api/signins", "/api/passkeys")  # what these are asked by
+SIGNED_IN = ("/api/classes", "/api/signins", "/api/passkeys", "/api/identities")  # what these are asked by
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)

@@ -14,6 +14,15 @@ export interface Account {
 export interface Signin {
   account: Account | null;
   possible: boolean; // false: there is no account yet
+  provider: string | null; // its name, where one can sign in with it
+}
+
+/** What the account is connected with at the organisation's provider. */
+export interface Identity {
+  id: string;
+  email: string;
+  made: number;
+  used: number | null;
 }
 
 export interface PasskeyKept {
@@ -175,6 +184,10 @@ export const rooms = {
   signIn: (name: string, password: string) => call<Signin>("POST", "/api/signin", { name, password }),
   passkeyQuestion: () => call<Record<string, unknown>>("POST", "/api/signin/passkey/options"),
   enterWithPasskey: (credential: unknown) => call<Signin>("POST", "/api/signin/passkey", { credential }),
+  beginWithProvider: () => call<{ to: string }>("POST", "/api/signin/oidc"),
+  identities: () => call<Identity[]>("GET", "/api/identities"),
+  connect: () => call<{ to: string }>("POST", "/api/identities"),
+  disconnect: (id: string) => call<undefined>("DELETE", `/api/identities/${encodeURIComponent(id)}`),
   passkeys: () => call<PasskeyKept[]>("GET", "/api/passkeys"),
   passkeyOffer: () => call<Record<string, unknown>>("POST", "/api/passkeys/options"),
   addPasskey: (name: string, credential: unknown) => call<PasskeyKept>("POST", "/api/passkeys", { name, credential }),

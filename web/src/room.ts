@@ -6,6 +6,7 @@ import { behind, seatsWords, STATES, timesWords } from "./class-words";
 import { type Account, type ClassOut, rooms, type Signin } from "./classes-api";
 import { button, h } from "./dom";
 import { enterWithPasskey, passkeysPossible } from "./passkeys";
+import { endOf, enterWithProvider, openIdentities } from "./provider";
 import { openPasskeys, openPassword, openSignins } from "./room-account";
 import { openClassForm } from "./room-form";
 import { ClassPage } from "./room-class";
@@ -16,6 +17,8 @@ export function wake(place: HTMLElement): void {
 }
 
 class Room {
+  private provider: string | null = null; // its name, where one can sign in with it
+
   constructor(private readonly place: HTMLElement) {}
 
   /** Whatever the address and the cookie lead to. */
@@ -27,8 +30,10 @@ class Room {
       this.failed(error);
       return;
     }
-    if (!signin.account) this.signIn(signin.possible);
-    else await this.enter(signin.account);
+    this.provider = signin.provider;
+    const end = endOf(this.provider ?? "The provider");
+    if (!signin.account) this.signIn(signin.possible, end?.words ?? "");
+    else await this.enter(signin.account, end);
   }
 
   private failed(error: unknown): void {
@@ -50,7 +55,7 @@ class Room {
       },
       field("Name", name),
       field("Password", password),
-      h("div", { class: "lab-room__row" }, submit("Sign in"), ...(passkeysPossible() ? [button("Use a passkey", () => void passkey(), { class: "lab-button" })] : [])),
+      h("div", { class: "lab-room__row" }, submit("Sign in"), ...(passkeysPossible() ? [button("Use a passkey", () => void passkey(), { class: "lab-button" })] : []), ...(this.provider ? [button(`Sign in with ${this.provider}`, () => void line.attempt(enterWithProvider), { class: "lab-button" })] : [])),
     );
     const passkey = async (): Promise<void> => {
       const done = await line.attempt(enterWithPasskey);
@@ -62,11 +67,11 @@ class Room {
     if (possible) name.focus();
   }
 
-  private async enter(account: Account): Promise<void> {
+  private async enter(account: Account, end: { words: string; wrong: boolean } | null = null): Promise<void> {
     try {
       const id = behind("room", location.pathname);
       if (id) await new ClassPage(this.place, id, () => void this.open()).open();
-      else await this.list(account);
+      else await this.list(account, end);
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) this.signIn(true, error.words);
       else if (error instanceof ApiError && error.status === 404) {
@@ -75,15 +80,19 @@ class Room {
     }
   }
 
-  private async list(account: Account): Promise<void> {
+  private async list(account: Account, end: { words: string; wrong: boolean } | null): Promise<void> {
     const classes = await rooms.classes();
     const make = button("New class…", () => void openClassForm(null, (made) => location.assign(`/room/${made.id}`)), { class: "lab-button lab-button--main" });
     const current = classes.filter((of) => of.state !== "archived");
     const over = classes.filter((of) => of.state === "archived");
     const old = over.length ? [h("details", { class: "lab-room__archive" }, h("summary", {}, `Archived (${over.length})`), cards(over))] : [];
+    const provider = this.provider;
+    const line = new Line();
+    if (end) line.say(end.words, end.wrong);
     const none = h("p", { class: "lab-room__empty" }, "No class yet. Make one, and its learners join by a code or a link, without an account.");
     this.place.replaceChildren(
-      h("div", { class: "lab-room__bar" }, h("span", {}, "Signed in as ", h("b", {}, account.name), account.admin ? " (admin)" : ""), button("Where I am signed in", () => openSignins(), { class: "lab-room__quiet" }), button("Passkeys", () => openPasskeys(), { class: "lab-room__quiet" }), button("Change password…", () => openPassword(account.name), { class: "lab-room__quiet" }), button("Sign out", () => void this.signOut(), { class: "lab-room__quiet" })),
+      h("div", { class: "lab-room__bar" }, h("span", {}, "Signed in as ", h("b", {}, account.name), account.admin ? " (admin)" : ""), button("Where I am signed in", () => openSignins(), { class: "lab-room__quiet" }), button("Passkeys", () => openPasskeys(), { class: "lab-room__quiet" }), ...(provider ? [button(provider, () => openIdentities(provider), { class: "lab-room__quiet", title: `Sign-in with ${provider}` })] : []), button("Change password…", () => openPassword(account.name), { class: "lab-room__quiet" }), button("Sign out", () => void this.signOut(), { class: "lab-room__quiet" })),
+      line.element,
       h("div", { class: "lab-room__head" }, h("h2", {}, "Classes"), make),
       current.length ? cards(current) : none,
       ...old,

@@ -26,6 +26,7 @@ from lab_server.web.help import Help
 from lab_server.web.hub import Hub
 from lab_server.web.joining import Joining
 from lab_server.web.keeper import Keeper
+from lab_server.web.oidc import Oidc
 from lab_server.web.passkeys import Passkeys
 from lab_server.web.progress import Progress
 from lab_server.web.retention import Retention
@@ -63,6 +64,7 @@ class Parts:
     checks: Checks
     signins: SignIns
     passkeys: Passkeys
+    oidc: Oidc | None
     classes: Classes
     joining: Joining
     rooms: Rooms

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from lab_server.store.passkeys import Passkey
 from lab_server.web.api.parts import Address, Instructor, Joined, Origin, Token
-from lab_server.web.api.signin import account_out
+from lab_server.web.api.signin import signin_out
 from lab_server.web.models import ERRORS
 from lab_server.web.models_classes import CONFLICT, NOT_SIGNED_IN, PasskeyIn, PasskeyOut, PasskeySigninIn, SigninOut
 from lab_server.web.models_progress import TOO_MANY
@@ -42,7 +42,7 @@ async def sign_in(
     agent = request.headers.get("user-agent", "")
     who, new = await parts.signins.enter(account, agent, token)
     response.headers.append("Set-Cookie", parts.signins.cookie(new, request.state.secure))
-    return SigninOut(account=account_out(who), possible=True)
+    return signin_out(parts, who)
 
 
 @router.get("/api/passkeys", responses=ERRORS | NOT_SIGNED_IN)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from lab_server.web.api.parts import Address, Instructor, Joined, Token
+from lab_server.web.api.parts import Address, Instructor, Joined, Parts, Token
 from lab_server.web.models import ERRORS
 from lab_server.web.models_classes import NOT_SIGNED_IN, AccountOut, PasswordIn, SigninIn, SigninKept, SigninOut
 from lab_server.web.models_progress import TOO_MANY
@@ -15,15 +15,16 @@ from lab_server.web.signin import SignedIn
 router = APIRouter(tags=["signin"])
 
 
-def account_out(who: SignedIn) -> AccountOut:
-    return AccountOut(id=who.account.id, name=who.account.name, admin=who.account.admin)
+def signin_out(parts: Parts, who: SignedIn | None, possible: bool = True) -> SigninOut:
+    account = AccountOut(id=who.account.id, name=who.account.name, admin=who.account.admin) if who else None
+    return SigninOut(account=account, possible=possible, provider=parts.oidc.name if parts.oidc else None)
 
 
 @router.get("/api/signin", responses=ERRORS)
 async def signin(parts: Joined, token: Token) -> SigninOut:
     """Who is signed in in this browser."""
     who = await parts.signins.who(token)
-    return SigninOut(account=account_out(who) if who else None, possible=bool(who) or await parts.signins.possible())
+    return signin_out(parts, who, bool(who) or await parts.signins.possible())
 
 
 @router.post("/api/signin", responses=ERRORS | TOO_MANY)
@@ -34,7 +35,7 @@ async def sign_in(
     agent = request.headers.get("user-agent", "")
     who, new = await parts.signins.sign_in(given.name, given.password, address, agent, token)
     response.headers.append("Set-Cookie", parts.signins.cookie(new, request.state.secure))
-    return SigninOut(account=account_out(who), possible=True)
+    return signin_out(parts, who)
 
 
 @router.delete("/api/signin", status_code=204, responses=ERRORS)
