@@ -70,9 +70,11 @@ class PtyTerminal:
                 return
             os.close(self.fd)
             self.fd = -1
+        there = _in_sessions({self.process.pid})  # what it started has groups of its own
         for number in (signal.SIGHUP, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, number)
+            for pid in there:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
         self.process.wait()
 
 
@@ -81,6 +83,12 @@ def _session(pid: int) -> int:
         return os.getsid(pid)
     except ProcessLookupError:
         return -1
+
+
+def _in_sessions(leaders: set[int]) -> list[int]:
+    """Every process of these sessions."""
+    pids = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()]
+    return [pid for pid in pids if _session(pid) in leaders]
 
 
 def _state(pid: int) -> str:
@@ -141,12 +149,7 @@ class PtySandbox:
     def freeze(self, on: bool) -> None:
         """By signals. A shell is stopped before what it started and goes on after it: it would tell of it else."""
         leaders = {*(one.process.pid for one in self.terminals), *self.running}
-        there = [
-            pid
-            for pid in (int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit())
-            if _session(pid) in leaders
-        ]
-        for pid in sorted(there, key=lambda pid: (pid in leaders) != on):
+        for pid in sorted(_in_sessions(leaders), key=lambda pid: (pid in leaders) != on):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP if on else signal.SIGCONT)
             if on and pid in leaders:

@@ -83,8 +83,8 @@ def rooms(browser: Browser, base: str, to: Path) -> None:
             shown.get_by_role("link", name=TITLE).click()
             shown.locator(".lab-tile[data-online]").nth(len(CLASS) - 1).wait_for()
             if size is PHONE:
-                shown.locator(".lab-wall__counts").evaluate("counts => counts.scrollIntoView()")
-                shown.evaluate("() => window.scrollBy(0, -60)")
+                top = "counts => window.scrollTo(0, counts.getBoundingClientRect().top + window.scrollY - 60)"
+                shown.locator(".lab-wall__counts").evaluate(top)
             shown.wait_for_function(f"() => ({DRAWN})() >= 4")
             _shoot(shown, to / f"{name}.png")
             shown.close()

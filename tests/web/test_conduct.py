@@ -443,13 +443,13 @@ def test_an_end_at_once(server: Server, ina: Instructor) -> None:
     assert frozen(server) == {}
 
 
-def test_one_in_line_for_a_sandbox_gets_none(server: Server, ina: Instructor) -> None:
+def test_a_sandbox_that_stands_still_ends_with_its_class(server: Server, ina: Instructor) -> None:
     of = ina.make()
     ada = joined(server, of, "Ada")
     id = ada.start()
     done(ina, "PUT", of, "pause")
     done(ina, "POST", of, "end", seconds=0)
-    assert ended(ada, id)["state"] == "ended", "also where it stood still"
+    assert ended(ada, id)["state"] == "ended"
 
 
 @pytest.mark.parametrize("seconds", [-1, 3601, "soon", None, 1e999, True])
