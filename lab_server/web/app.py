@@ -64,6 +64,7 @@ from lab_server.web.joining import Joining
 from lab_server.web.keeper import Keeper
 from lab_server.web.oidc import Oidc
 from lab_server.web.passkeys import Passkeys
+from lab_server.web.presenting import Presenting
 from lab_server.web.progress import Progress
 from lab_server.web.recorder import Recorder
 from lab_server.web.requests import Requests
@@ -112,6 +113,9 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
         freezer = Freezer(leases, service)
         caretaker = Caretaker(catalog, store, rooms, leases, freezer)
         keeper.looked = freezer.looked
+        presenting = Presenting(leases, hub, leases.clock)
+        caretaker.follows = presenting.follow
+        hub.greetings.append(presenting.greeting)
         tapes, sizes = Tapes(settings.recordings), (settings.recording_mib << 20, settings.recordings_mib << 20)
         recorder = Recorder(store, hub, leases, rooms, tapes, *sizes)
         retention = Retention(store, tapes, leases.clock, settings.recordings_days, settings.audit_days)

@@ -35,14 +35,15 @@ STATUS_TRIES, STATUS_PAUSE = 20, 0.1  # an exit status may come a moment after t
 class Hub:
     """`lost` is told the id of a sandbox that ended by itself, and why; `typed` that of one in which somebody types.
 
-    `greeting` gives what who comes to watch a sandbox is told first, or None. `opened` is told each terminal that is pumped from now on.
+    `greetings` give what a page with a terminal of a sandbox is told first, or None. `opened` is told each terminal that is pumped from
+    now on.
     """
 
     def __init__(self, service: Service, lost: Callable[[str, str], None] = lambda sandbox, why: None) -> None:
         self._service = service
         self.lost = lost
         self.typed: Callable[[str], None] = lambda sandbox: None
-        self.greeting: Callable[[str], str | None] = lambda sandbox: None
+        self.greetings: list[Callable[[str], str | None]] = []
         self.opened: Callable[[Key, Bridge], None] = lambda key, bridge: None
         self._bridges: dict[Key, Bridge] = {}
         self._turns: Turns[Key] = Turns()
@@ -56,8 +57,9 @@ class Hub:
         async with self._turns.take(key):
             bridge = await self._bridge(key, size)
             viewer = bridge.attach(client, None if terminal not in (None, bridge.name) else offset)
-        if greeting := self.greeting(key[0]):
-            viewer.say(greeting)
+        for greet in self.greetings:
+            if greeting := greet(key[0]):
+                viewer.say(greeting)
         self.resize(key, size, viewer)
         return bridge, viewer
 
@@ -148,12 +150,13 @@ class Hub:
                 if not bridge.viewers:
                     bridge.close()
 
-    def say(self, sandbox: str, text: str) -> None:
-        """A text frame to everybody who watches a sandbox."""
+    def say(self, sandbox: str, text: str, guests: bool = True) -> None:
+        """A text frame to everybody who has a terminal of a sandbox open; `guests`: also to those who look on."""
         for key, bridge in list(self._bridges.items()):
             if key[0] == sandbox:
                 for viewer in bridge.viewers[:]:
-                    viewer.say(text)
+                    if guests or not viewer.guest:
+                        viewer.say(text)
 
     def resize(self, key: Key, size: tuple[int, int], viewer: Viewer) -> None:
         """Give the terminal this size, soon; a storm of sizes becomes its last. Who asked last has its way: the others are told."""

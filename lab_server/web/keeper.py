@@ -55,7 +55,8 @@ class Keeper:
             None
         )  # is told every sandbox, and whether it stands still
         leases.changed, leases.dropped = self.ledger.note, self.ledger.drop
-        hub.lost, hub.typed, hub.greeting = self.lost, leases.touch, self.greeting
+        hub.lost, hub.typed = self.lost, leases.touch
+        hub.greetings.append(self.greeting)
 
     def open(self) -> None:
         self.ledger.open()

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from lab_server.errors import BadInput
 from lab_server.sandbox.contract import MAX_COLUMNS, MAX_ROWS
@@ -35,7 +36,7 @@ CLOSE_ENDED = 4410
 CLOSE_TOO_MANY = 4429
 CLOSE_BROKEN = 4500
 
-SERVER_MESSAGES = ("hello", "accepted", "gap", "size", "exit", "pong", "lease")
+SERVER_MESSAGES = ("hello", "accepted", "gap", "size", "exit", "pong", "lease", "presented")
 CLIENT_MESSAGES = ("resize", "ack", "ping")
 
 
@@ -130,6 +131,19 @@ def exit(code: int | None, reason: str) -> str:
 
 def pong() -> str:
     return _text("pong")
+
+
+class Presented(TypedDict):
+    """A session of the sandbox that a class is shown."""
+
+    session: str
+    id: str
+    title: str
+
+
+def presented(to: Sequence[Presented]) -> str:
+    """Who is shown terminals of this sandbox; told to its own pages only."""
+    return _text("presented", to=to)
 
 
 def lease(ends_in: float | None, ends_why: str = "", extendable: bool = False, extension: float = 0.0) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -83,6 +85,12 @@ def test_a_message_a_place_a_pause_and_the_end(visit: Open, palette: str) -> Non
     axe.check(learner, ".lab-classbar")
 
 
+def picture(page: Page, name: str) -> None:
+    """To be looked at, where LABS_PICTURES says where to."""
+    if place := os.environ.get("LABS_PICTURES"):
+        page.screenshot(path=f"{place}/{name}.png")
+
+
 @pytest.mark.parametrize("palette", ["light", "dark"])
 def test_a_terminal_that_is_presented(visit: Open, palette: str) -> None:
     teacher, learner = pages(visit, f"Present, {palette}", color_scheme=palette)
@@ -99,8 +107,18 @@ def test_a_terminal_that_is_presented(visit: Open, palette: str) -> None:
     tools.get_by_role("button", name="Present my terminal").click()
     expect(room).to_contain_text("Ina presents their terminal host")
     expect(row(learner, "present")).to_contain_text("Ina shows you a terminal.")
+    live = own.get_by_role("region", name="You are presenting")
+    expect(live).to_contain_text(
+        f"Live on every learner’s page of Present, {palette}: what the terminal host shows, they see."
+    )
+    assert learner.get_by_role("region", name="You are presenting").count() == 0
+    own.reload()
+    expect(live).to_be_visible()
+    axe.check(own)
+    picture(own, f"live-{palette}")
     shown = row(learner, "present").locator(".xterm-rows")
     expect(shown).to_contain_text("look here")
+    own.locator(".lab-dock .xterm-screen").first.click()
     own.keyboard.type("echo mo''re\n")
     expect(shown).to_contain_text("more")
     axe.check(learner)
@@ -113,5 +131,7 @@ def test_a_terminal_that_is_presented(visit: Open, palette: str) -> None:
     row(learner, "present").get_by_role("button", name="Show it").click()
     expect(shown).to_contain_text("more")
     axe.check(learner, ".lab-classbar")
-    room.get_by_role("button", name="Stop").click()
+    live.get_by_role("button", name="Stop presenting").click()
+    expect(live).to_be_hidden()
     expect(row(learner, "present")).to_have_count(0)
+    expect(room).not_to_contain_text("presents their terminal")

@@ -62,6 +62,34 @@ def knock(who: Learner, of: Json, query: str = "client=eye") -> ClientConnection
     return connect(url, compression=None, max_size=None, legacy=True, open_timeout=PATIENCE, **given)
 
 
+def test_who_presents_is_told_so_where_they_type_and_nobody_else_is(
+    ina: Instructor, of: Json, own: Learner, ada: Learner
+) -> None:
+    sandbox = own.start()
+    shown = {"session": "host", "id": of["id"], "title": "Monday"}
+    with own.terminal(sandbox) as terminal, Channel(ada) as page:
+        assert put(ina, of).status_code == 200
+        assert terminal.message("presented")["to"] == [shown]
+        with own.terminal(sandbox, "watch") as late:
+            assert late.message("presented")["to"] == [shown]
+            page.until(lambda page: page.view["present"])
+            with Terminal(knock(ada, of)) as eye:
+                other = ina.make("Tuesday")
+                assert put(ina, other, "watch").status_code == 200
+                both = [shown, {"session": "watch", "id": other["id"], "title": "Tuesday"}]
+                for one in (terminal, late):
+                    assert sorted(one.message("presented")["to"], key=str) == sorted(both, key=str)
+                terminal.type("echo se''en\n")
+                eye.until(b"seen\r\n")
+                assert not [message for message in eye.messages if message["type"] == "presented"]
+            assert stop(ina, other).status_code == stop(ina, of).status_code == 200
+            assert terminal.message("presented")["to"] == [shown] and terminal.message("presented")["to"] == []
+    with own.terminal(sandbox) as terminal:
+        terminal.type("echo do''ne\n")
+        terminal.until(b"done\r\n")
+        assert not [message for message in terminal.messages if message["type"] == "presented"]
+
+
 def test_a_class_sees_a_terminal_live_until_it_is_stopped(
     server: Server, ina: Instructor, of: Json, own: Learner, ada: Learner
 ) -> None:

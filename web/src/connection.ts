@@ -7,7 +7,7 @@
    another shell empties the window: what was meant for a shell that is gone is never typed into the next. */
 
 import { backoff } from "./backoff";
-import { ACK_EVERY, type ClientMessage, type Hello, isFinalClose, type LeaseNotice, parseServerMessage } from "./protocol";
+import { ACK_EVERY, type ClientMessage, type Hello, isFinalClose, type LeaseNotice, parseServerMessage, type Presented } from "./protocol";
 
 export interface SocketLike {
   onmessage: ((data: string | Uint8Array) => void) | null;
@@ -46,6 +46,7 @@ export interface ConnectionEvents {
   pong(): void;
   /** When the sandbox ends. */
   lease(notice: LeaseNotice): void;
+  presented(to: Presented[]): void;
   exit(code: number | null, reason: string): void;
 }
 
@@ -152,6 +153,7 @@ export class Connection {
     else if (message.type === "size") this.events.sized(message.cols, message.rows);
     else if (message.type === "pong") this.alive();
     else if (message.type === "lease") this.events.lease(message);
+    else if (message.type === "presented") this.events.presented(message.to);
     else {
       this.ended = true;
       this.cancelPing?.();

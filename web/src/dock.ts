@@ -7,6 +7,7 @@ import { h, iconButton, relabel } from "./dom";
 import { keyBar } from "./keybar";
 import { type Layout, readLayout, sideShown } from "./layout";
 import { Panel } from "./panel";
+import { Presenting } from "./presenting";
 import { describeSeparator, separator } from "./resize";
 import type { SandboxWatch } from "./sandbox";
 import type { RunResult } from "./session";
@@ -50,6 +51,7 @@ export class Dock {
     this.body,
     keyBar((keys) => this.panels.get(this.current)?.press(keys)),
   );
+  private readonly presenting = new Presenting();
   private readonly wide = matchMedia(WIDE);
   private layout: Layout = readLayout(recall("layout", {}));
   private current = "";
@@ -59,8 +61,13 @@ export class Dock {
     private readonly hooks: DockHooks,
     private readonly countdown: Countdown,
   ) {
+    this.body.before(this.presenting.element);
     document.body.append(this.element);
-    watch.subscribe((view) => view.name !== "ready" && this.countdown.clear());
+    watch.subscribe((view) => {
+      if (view.name === "ready") return;
+      this.countdown.clear();
+      this.presenting.told([]);
+    });
     this.wide.addEventListener("change", () => this.arrange());
     new ResizeObserver(() => this.fit()).observe(this.body);
     watchPalette(() => {
@@ -143,7 +150,7 @@ export class Dock {
     if (panel) return panel;
     const activity = (what: "output" | "ended", taken: boolean): void => this.hooks.activity(name, what, taken);
     const leave = (): void => this.tabs.focus(name);
-    panel = new Panel(name, this.watch, this.hooks.lesson, leave, this.layout.reader, activity, this.hooks.ended, (notice) => this.countdown.told(notice));
+    panel = new Panel(name, this.watch, this.hooks.lesson, leave, this.layout.reader, activity, this.hooks.ended, (notice) => this.countdown.told(notice), (to) => this.presenting.told(to));
     this.panels.set(name, panel);
     this.tabs.add(name);
     this.body.append(panel.element);

@@ -49,6 +49,7 @@ export class Panel {
     activity: SessionEvents["activity"] & {},
     ended: SessionEvents["ended"] & {},
     lease: SessionEvents["lease"] & {},
+    presented: SessionEvents["presented"] & {},
   ) {
     this.screen = new XtermScreen(
       name,
@@ -70,6 +71,7 @@ export class Panel {
       activity,
       ended,
       lease,
+      presented,
     });
     this.finder = new FindBar(this.screen);
     const heading = h("div", { class: "lab-panel__name", "aria-hidden": "true" }, h("span", { class: "lab-session", "data-session": name }, name));

@@ -20,7 +20,7 @@ export const CLOSE_BROKEN = 4500;
 export const CLOSE_TOO_BIG = 1009;
 export const CLOSE_RESTARTING = 1012;
 
-export const SERVER_MESSAGES = ["hello", "accepted", "gap", "size", "exit", "pong", "lease"] as const;
+export const SERVER_MESSAGES = ["hello", "accepted", "gap", "size", "exit", "pong", "lease", "presented"] as const;
 export const CLIENT_MESSAGES = ["resize", "ack", "ping"] as const;
 
 /** A client does not reconnect by itself after these. */
@@ -50,7 +50,15 @@ export type ServerMessage =
   | { type: "size"; cols: number; rows: number }
   | { type: "exit"; code: number | null; reason: string }
   | { type: "pong" }
-  | ({ type: "lease" } & LeaseNotice);
+  | ({ type: "lease" } & LeaseNotice)
+  | { type: "presented"; to: Presented[] };
+
+/** A session of the sandbox that a class is shown, live. */
+export interface Presented {
+  session: string;
+  id: string; // the class's
+  title: string;
+}
 
 export type ClientMessage =
   | { type: "resize"; cols: number; rows: number }
@@ -70,7 +78,7 @@ export function parseServerMessage(text: string): ServerMessage | null {
   } catch {
     return null;
   }
-  const { type, terminal, output, end, input, cols, rows, code, reason, ends_in, ends_why, extendable, extension } = raw;
+  const { type, terminal, output, end, input, cols, rows, code, reason, ends_in, ends_why, extendable, extension, to } = raw;
   switch (type) {
     case "hello":
       if (!isCount(output) || !isCount(input)) return null;
@@ -104,10 +112,15 @@ export function parseServerMessage(text: string): ServerMessage | null {
         extendable: extendable === true,
         extension: isSeconds(extension) ? extension : 0,
       };
+    case "presented":
+      return { type, to: Array.isArray(to) ? to.filter(isPresented) : [] };
     default:
       return null;
   }
 }
+
+const isPresented = (one: unknown): one is Presented =>
+  typeof one === "object" && one !== null && ["session", "id", "title"].every((name) => typeof (one as Record<string, unknown>)[name] === "string");
 
 export const isFinalClose = (code: number): boolean => code >= FINAL_CLOSE_FIRST && code <= FINAL_CLOSE_LAST;
 

@@ -4,7 +4,7 @@
 import { Capture } from "./capture";
 import { Connection, type LinkState, type World } from "./connection";
 import { MarkScanner } from "./marks";
-import type { LeaseNotice } from "./protocol";
+import type { LeaseNotice, Presented } from "./protocol";
 import { type Outcome, REPLY, Shell } from "./steps";
 
 export interface Screen {
@@ -35,6 +35,8 @@ export interface SessionEvents {
   ended?(exit: number | null): void;
   /** When the sandbox ends. */
   lease?(notice: LeaseNotice): void;
+  /** Which classes are shown terminals of this sandbox. */
+  presented?(to: Presented[]): void;
 }
 
 export type RunResult = (Outcome & { output: string }) | { kind: "refused"; why: string } | { kind: "cancelled" };
@@ -84,6 +86,7 @@ export class Session {
       dropped: () => this.events.note("What you typed last did not reach the shell."),
       pong: () => this.barrier(),
       lease: (notice) => this.events.lease?.(notice),
+      presented: (to) => this.events.presented?.(to),
       exit: (code, reason) => this.exit(code, reason),
     });
   }
@@ -211,6 +214,7 @@ export class Session {
 
   private attached(fresh: boolean, output: number, end: number | null): void {
     this.settled = false;
+    this.events.presented?.([]); // unless it is told otherwise, now
     this.replayEnd = 0; // bytes that go on where the last ones ended answer what was typed: nothing of them is old
     if (fresh) {
       this.replayEnd = end ?? Number.MAX_SAFE_INTEGER;

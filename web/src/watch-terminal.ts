@@ -52,6 +52,7 @@ export class WatchTerminal {
         dropped: () => {},
         pong: () => {},
         lease: () => {},
+        presented: () => {},
         exit: (_code, reason) => events.exit(reason),
       },
     );

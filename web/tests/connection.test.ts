@@ -33,6 +33,16 @@ describe("a sandbox's end", () => {
   });
 });
 
+describe("who presents", () => {
+  it("is told to whom, without what is no class", () => {
+    world.socket.hello("t", 0, 0);
+    const monday = { session: "host", id: "1f", title: "Monday" };
+    world.socket.tell({ type: "presented", to: [monday, { session: "host" }, null, "Tuesday"] });
+    world.socket.tell({ type: "presented", to: "Wednesday" });
+    expect(log.shown).toEqual([[monday], []]);
+  });
+});
+
 describe("output", () => {
   it("asks for a replay first, and resumes at its offset after a cut", () => {
     expect(world.socket.output).toBeUndefined();

@@ -1,7 +1,7 @@
 /* A world without a browser: sockets that a test speaks for, and timers that it fires. */
 
 import type { ConnectionEvents, LinkState, SocketLike, World } from "../src/connection";
-import type { LeaseNotice } from "../src/protocol";
+import type { LeaseNotice, Presented } from "../src/protocol";
 import type { Screen } from "../src/session";
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -73,6 +73,7 @@ export class Log implements ConnectionEvents {
   sizes: [number, number][] = [];
   pongs = 0;
   notices: LeaseNotice[] = [];
+  shown: Presented[][] = [];
   exits: { code: number | null; reason: string }[] = [];
 
   state(state: LinkState): void {
@@ -98,6 +99,9 @@ export class Log implements ConnectionEvents {
   }
   lease(notice: LeaseNotice): void {
     this.notices.push(notice);
+  }
+  presented(to: Presented[]): void {
+    this.shown.push(to);
   }
   exit(code: number | null, reason: string): void {
     this.exits.push({ code, reason });
