@@ -109,11 +109,15 @@ class Afterwards:
         of, _ = await self._classes.allowed(who, id)
         async with self._store.read() as at:
             one = await recordings.get(at, id, recording)
-        size = await asyncio.to_thread(self._tapes.size, one.id)
-        first = await asyncio.to_thread(self._tapes.read, one.id, 0, min(PIECE, size))
+        size, first = await self._begun(one)
         async with self._store.write() as at:
             await audit.add(at, of, who, PLAYED, self._clock(), one.member, recording=one.id)
         return self._bytes(one.id, first, size)
+
+    async def _begun(self, one: Recording) -> tuple[int, bytes]:
+        """How long its file is now, and the first piece of it."""
+        size = await asyncio.to_thread(self._tapes.size, one.id)
+        return size, await asyncio.to_thread(self._tapes.read, one.id, 0, min(PIECE, size))
 
     async def _bytes(self, id: str, first: bytes, size: int) -> AsyncIterator[bytes]:
         yield first
@@ -142,7 +146,23 @@ class Afterwards:
             names = {one.id: one.name for one in await members.of_class(at, id)}
         return entries, names
 
-    # --- what a learner decides ---
+    # --- what a learner has of it, and decides ---
+
+    async def mine(self, learner: str, of: str) -> list[Recorded]:
+        """The learner's own recordings in the class, the newest first. Raises NotFound where they are not in it."""
+        async with self._store.read() as at:
+            if (member := await members.find(at, of, learner)) is None:
+                raise NotFound("You are not in this class.", "You may have left it already.")
+            found = await recordings.of_learner(at, learner, of)
+        return [self._recorded(one, member.name) for one in reversed(found)]
+
+    async def play_mine(self, learner: str, of: str, recording: str) -> AsyncIterator[bytes]:
+        """As `play`, of the learner's own: nobody needs to know that they looked. Raises NotFound, also for another's."""
+        for one in await self.mine(learner, of):
+            if one.it.id == recording:
+                size, first = await self._begun(one.it)
+                return self._bytes(recording, first, size)
+        raise NotFound("There is no such recording of yours.", "You may have deleted it, or its time was over.")
 
     async def consent(self, learner: str, of: str, yes: bool) -> None:
         """Given or taken back; taking it back ends what is recorded at once, also while the database is away.

@@ -263,6 +263,7 @@ def test_the_schema_is_complete(learner: Learner) -> None:
         "/api/memberships/{id}",
         "/api/memberships/{id}/recording",
         "/api/memberships/{id}/recordings",
+        "/api/memberships/{id}/recordings/{recording}.cast",
         "/api/signin",
         "/api/signin/oidc",
         "/api/signin/oidc/back",

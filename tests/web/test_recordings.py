@@ -20,6 +20,7 @@ from lab_server.web.tapes import Tapes
 from tests.conftest import Make, Server
 from tests.shell import eventually
 from tests.web.instructor import Instructor, account, instructor
+from tests.web.learner import Learner
 from tests.web.recorded import agree, agreed, asking, ended, files, lines, recorder, recordings, written
 from tests.web.rooms import Channel
 from tests.web.test_classes import joined
@@ -100,6 +101,26 @@ def test_another_class_and_a_learner_get_nothing(server: Server, ina: Instructor
         assert who.http.delete(path(of, one["id"], "")).status_code == status
     assert len(files(server)) == 1
     assert ina.http.get(f"/api/classes/{of['id']}/audit").json() == []
+
+
+def test_a_learner_plays_their_own_and_nobody_elses(server: Server, ina: Instructor) -> None:
+    of = asking(ina)
+    ada = a_recording(server, ina, of)
+    (one,) = ada.http.get(f"/api/memberships/{of['id']}/recordings").json()
+    (same,) = ina.http.get(f"/api/classes/{of['id']}/recordings").json()
+    assert one == same
+    file = f"/api/memberships/{of['id']}/recordings/{one['id']}.cast"
+    played = ada.http.get(file)
+    assert played.status_code == 200 and played.headers["content-type"] == "application/x-asciicast"
+    assert played.content == ina.http.get(f"/api/classes/{of['id']}/recordings/{one['id']}.cast").content
+    acts = [entry["act"] for entry in ina.http.get(f"/api/classes/{of['id']}/audit").json()]
+    assert acts == ["played"], "the instructor's look; a learner's own is nobody's affair"
+    bo = joined(server, of, "Bo")
+    assert bo.http.get(f"/api/memberships/{of['id']}/recordings").json() == []
+    for who, at in ((bo, file), (Learner(server), file), (Learner(server), file.rpartition("/")[0])):
+        assert who.http.get(at).status_code == 404, at
+    assert ada.http.delete(f"/api/memberships/{of['id']}/recordings").status_code == 204
+    assert ada.http.get(file).status_code == 404
 
 
 @pytest.mark.parametrize(

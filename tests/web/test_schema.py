@@ -93,6 +93,7 @@ OPERATIONS = [
     ("GET", "/api/memberships"),
     ("POST", "/api/memberships"),
     ("DELETE", "/api/memberships/{id}"),
+    ("GET", "/api/memberships/{id}/recordings"),
 ]
 SIGNED_IN = ("/api/classes", "/api/signins", "/api/passkeys", "/api/identities")  # what these are asked by
 

@@ -1,10 +1,11 @@
 /* The classes that the learner is in, those that are over too: what is seen of them there, and leaving. Loaded when it is first opened. */
 
-import { type Membership, rooms } from "./classes-api";
+import { type Membership, type Recording, rooms } from "./classes-api";
 import { day } from "./codes";
 import { confirmDialog } from "./dialog";
 import { button, h, iconButton } from "./dom";
 import { answerRecording } from "./bar-recording";
+import { lasted, moment, sized } from "./recording-words";
 import { chipOf, Line, privacy, roomStyle } from "./room-parts";
 import { STATES } from "./class-words";
 
@@ -61,8 +62,29 @@ export function openClasses(changed: () => void): void {
     if (asked) acts.push(consented ? act("Stop recording", () => answerRecording(of.id, false), "Nothing more is recorded.") : act("Agree to the recording", () => answerRecording(of.id, true), "What your terminals print is recorded from now on."));
     if (kept) acts.push(act(kept === 1 ? "Delete my recording" : `Delete my ${kept} recordings`, () => rooms.forgetRecordings(of.id), "Your recordings are deleted."));
     if (!acts.length) return [];
+    const own = kept ? [listed(of)] : [];
     const words = asked ? (consented ? "Your terminals are recorded for this class: what they print, your commands among it." : "This class asks to record your terminals: what they print, your commands among it.") : "There are recordings of your terminals.";
-    return [h("p", {}, words), h("div", { class: "lab-mine__row" }, ...acts)];
+    return [h("p", {}, words), ...own, h("div", { class: "lab-mine__row" }, ...acts)];
+  };
+  /** The learner's own recordings, looked up when they are opened. */
+  const listed = (of: Membership): HTMLElement => {
+    const list = h("ul", { class: "lab-room__signins" });
+    const made = h("details", { class: "lab-classes__tapes" }, h("summary", {}, of.recording.kept === 1 ? "My recording" : `My ${of.recording.kept} recordings`), list);
+    const open = async (): Promise<void> => {
+      const found = await line.attempt(() => rooms.myRecordings(of.id));
+      if (found) list.replaceChildren(...found.map((one) => tape(of, one)));
+    };
+    made.addEventListener("toggle", () => made.open && void open());
+    return made;
+  };
+  const tape = (of: Membership, one: Recording): HTMLElement => {
+    const title = `${one.session}, ${moment(one.begun)}`;
+    const watch = async (): Promise<void> => {
+      const module = await import("./player").catch(() => null);
+      if (module) await module.play(`${of.title}: ${title}`, rooms.myCast(of.id, one.id));
+      else line.say("The player could not be loaded: reload the page.", true);
+    };
+    return h("li", {}, h("span", {}, h("b", {}, one.session), `, ${moment(one.begun)}, ${lasted(one)}, ${sized(one.bytes)}`), button("Play", () => void watch(), { class: "lab-button", "aria-label": `Play ${title}` }));
   };
   const go = async (of: Membership): Promise<void> => {
     const again = of.state === "archived" ? "You can join again only if its instructor opens it again." : "With the code you can join again.";

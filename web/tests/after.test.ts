@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { stateOf } from "../src/bar-recording";
-import { actWords, lasted, sized } from "../src/room-after";
+import { lasted, sized } from "../src/recording-words";
+import { actWords } from "../src/room-after";
 
 describe("recordings in words", () => {
   it("tells how long and how large", () => {

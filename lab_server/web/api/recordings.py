@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -33,6 +34,11 @@ def _public(one: Recorded) -> RecordingOut:
     )
 
 
+def _cast(recording: str, bytes_: AsyncIterator[bytes]) -> StreamingResponse:
+    headers = {"Content-Disposition": f'inline; filename="{recording}.cast"', "Cache-Control": "no-store"}
+    return StreamingResponse(bytes_, media_type=MEDIA, headers=headers)
+
+
 @router.get("/api/classes/{id}/recordings", responses=SEEING)
 async def every(id: ClassId, parts: Joined, who: Instructor) -> list[RecordingOut]:
     """The newest first, 1,000 at the most."""
@@ -46,9 +52,7 @@ async def every(id: ClassId, parts: Joined, who: Instructor) -> list[RecordingOu
 )
 async def play(id: ClassId, recording: RecordingId, parts: Joined, who: Instructor) -> StreamingResponse:
     """The recording. That it was looked at is in the audit log."""
-    bytes_ = await parts.afterwards.play(who.account, id, recording)
-    headers = {"Content-Disposition": f'inline; filename="{recording}.cast"', "Cache-Control": "no-store"}
-    return StreamingResponse(bytes_, media_type=MEDIA, headers=headers)
+    return _cast(recording, await parts.afterwards.play(who.account, id, recording))
 
 
 @router.delete("/api/classes/{id}/recordings/{recording}", status_code=204, responses=SEEING)
@@ -70,6 +74,23 @@ async def agree(id: ClassId, parts: Joined, who: Who, address: Address) -> None:
 async def withdraw(id: ClassId, parts: Joined, who: Who) -> None:
     """The learner takes that back: what is recorded ends at once. What they had agreed to stays."""
     await parts.afterwards.consent(who.id, id, False)
+
+
+@router.get("/api/memberships/{id}/recordings", responses=ERRORS, tags=["memberships"])
+async def mine(id: ClassId, parts: Joined, who: Who) -> list[RecordingOut]:
+    """The learner's own in this class, the newest first."""
+    return [_public(one) for one in await parts.afterwards.mine(who.id, id)]
+
+
+@router.get(
+    "/api/memberships/{id}/recordings/{recording}.cast",
+    response_class=StreamingResponse,
+    responses=ERRORS | {200: {"content": {MEDIA: {}}, "description": "asciicast v2, as far as it goes now."}},
+    tags=["memberships"],
+)
+async def play_mine(id: ClassId, recording: RecordingId, parts: Joined, who: Who) -> StreamingResponse:
+    """A recording of the learner's own."""
+    return _cast(recording, await parts.afterwards.play_mine(who.id, id, recording))
 
 
 @router.delete("/api/memberships/{id}/recordings", status_code=204, responses=ERRORS, tags=["memberships"])
