@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab_server.errors import Conflict, Refused
+from lab_server.errors import Conflict, LabError, Refused
 from lab_server.lessons.catalog import Catalog
 from lab_server.store import audit, classes, members
 from lab_server.store.accounts import Account
@@ -152,11 +152,17 @@ class Conduct:
             raise Conflict(f"{one.name} has no sandbox now.", "It is there once they start one from a lesson.")
         now = self._clock.wall()
         async with self._store.write() as at:
-            await audit.add(at, of, who, audit.RESET, now, member)
+            await audit.add(at, of, who, audit.RESET, now, member)  # before: what is done is in the log, whatever comes
+        try:
+            await self._leases.reset(one.learner, lease.id, f"{who.name} reset your sandbox: you get a new one.")
+        except LabError as why:
+            async with self._store.write() as at:
+                await audit.add(at, of, who, audit.RESET, self._clock.wall(), member, failed=why.code)
+            raise
+        async with self._store.write() as at:
             there = (await classes.get(at, id, hold=True)).room.get("resets", {})
             latest = sorted(there.items(), key=lambda one: float(one[1]["at"]))[-MOST_RESETS + 1 :]
             await classes.conduct(at, id, {"resets": dict(latest) | {member: {"by": who.name, "at": now}}})
-        await self._leases.reset(one.learner, lease.id, f"{who.name} reset your sandbox: you get a new one.")
         self._rooms.changed(id)
 
     # --- the end ---

@@ -362,6 +362,23 @@ def test_one_is_reset_and_told_by_whom(server: Server, ina: Instructor, paused: 
     assert [act for _, act, _ in acts(server, of)].count("reset") == 1
 
 
+def test_a_reset_that_can_not_be_is_in_the_log_as_that_and_told_to_nobody(server: Server, ina: Instructor) -> None:
+    of = ina.make()
+    ada = joined(server, of, "Ada")
+    ada.start()
+    server.spawner.stop()
+    eventually(lambda: not server.settings.socket.exists(), "the spawner is gone")
+    told = ask(ina, "POST", of, f"learners/{member(ina, of, 'Ada')}/reset")
+    assert told.status_code == 503, told.text
+    entries = ina.http.get(f"/api/classes/{of['id']}/audit").json()
+    assert [(one["act"], one["detail"].get("failed")) for one in entries] == [
+        ("reset", "spawner-gone"),
+        ("reset", None),
+    ]
+    with Channel(ada) as page:
+        assert page.until(lambda page: page.view)["reset"] is None
+
+
 def test_who_has_no_sandbox_or_is_not_there_is_not_reset(server: Server, ina: Instructor) -> None:
     of, other = ina.make(), ina.make("Other")
     joined(server, of, "Ada")

@@ -24,7 +24,7 @@ export function actWords(entry: Pick<Entry, "act" | "member" | "name" | "detail"
     case "typed":
       return `typed in ${of} terminal`;
     case "reset":
-      return `reset ${of} sandbox`;
+      return entry.detail.failed ? `could not reset ${of} sandbox: nothing was done` : `reset ${of} sandbox`;
     case "removed":
       return `took ${entry.name || "a learner"} out`;
     case "deleted":
