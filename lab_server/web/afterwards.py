@@ -22,10 +22,11 @@ from lab_server.store.classes import Class
 from lab_server.store.engine import Store
 from lab_server.store.recordings import Recording
 from lab_server.web.classes import Classes
-from lab_server.web.exports import Form, Learner, LearnersCsv, LearnersJson, QuestionsCsv, Taught, taught
+from lab_server.web.exports import Form, LearnersCsv, LearnersJson, QuestionsCsv
 from lab_server.web.recorder import Recorder, asks
 from lab_server.web.standings import AT_ONCE
 from lab_server.web.tapes import Tapes
+from lab_server.web.taught import Learner, Taught, taught
 from lab_server.web.xapi import Xapi
 
 PIECE = 256 * 1024  # bytes of a recording that are read in one go

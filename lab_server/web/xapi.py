@@ -14,8 +14,9 @@ from typing import Any
 from lab_server.store.classes import Class
 from lab_server.store.members import Member
 from lab_server.store.progress import Outcome, Record
-from lab_server.web.exports import Learner, List, Taught, moment
+from lab_server.web.exports import List
 from lab_server.web.tally import QUESTION, TASK
+from lab_server.web.taught import Learner, Taught, moment
 
 Json = dict[str, Any]
 

@@ -27,8 +27,9 @@ from lab_server.store.staff import Role
 from lab_server.web import exports
 from lab_server.web.afterwards import FORMS, Afterwards
 from lab_server.web.classes import Classes
-from lab_server.web.exports import Learner, moment, safe, taught
+from lab_server.web.exports import safe
 from lab_server.web.standings import AT_ONCE
+from lab_server.web.taught import Learner, moment, taught
 from tests.conftest import LESSON, Make, Server
 from tests.web import course
 from tests.web.course import STEPS_ONLY, TASK
