@@ -1,4 +1,4 @@
-"""What a class did, as files: CSV for spreadsheets, and JSON; statements as xAPI has them are in xapi.py. Pure. What there is to tell: taught.py.
+"""What a class did (taught.py), as files: CSV for spreadsheets, and JSON. Pure. Statements as xAPI has them are in xapi.py.
 
 Knows lessons, members and records, and each format's ways. Doesn't know the store, HTTP, or who asks. A file is made a few learners
 at a time: `begin`, then `some` as often as it takes, then `end`. Of a person there is the nickname and the member's id, nothing else.
