@@ -75,7 +75,7 @@ export async function openClassForm(of: ClassOut | null, done: (made: ClassOut) 
         { class: "lab-room__limits" },
         h("legend", {}, "Sandboxes of its learners, while it is open"),
         h("div", { class: "lab-room__three" }, field("Minutes until the end", limit), field("Minutes unused", idle), field("Extensions", extensions)),
-        h("p", { class: "lab-room__hint" }, "Left empty: as everywhere on this server. A class can have less than that, never more."),
+        h("p", { class: "lab-room__hint" }, "Left empty: as everywhere on this server. A class can have less than that, never more. No sandbox reaches a network or another sandbox, so there is nothing to limit there."),
       ),
       h(
         "div",
