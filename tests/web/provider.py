@@ -33,7 +33,9 @@ ALL = JWSRegistry(algorithms=["RS256", "HS256", "none"])
 
 
 class Provider:
-    def __init__(self) -> None:
+    """`name`: of this machine, in its address."""
+
+    def __init__(self, name: str = "127.0.0.1") -> None:
         self.person: dict[str, Any] = {"sub": "248289761001", "email": "ada@example.org", "email_verified": True}
         self.spoil = ""
         self.asked: list[str] = []  # paths
@@ -42,7 +44,7 @@ class Provider:
         self._codes: dict[str, dict[str, str]] = {}
         handler = type("Handler", (_Handler,), {"provider": self})
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.issuer = f"http://127.0.0.1:{self._http.server_port}"
+        self.issuer = f"http://{name}:{self._http.server_port}"
         threading.Thread(target=self._http.serve_forever, name="provider", daemon=True).start()
 
     @property
@@ -167,8 +169,8 @@ def _flat(query: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def providing() -> Iterator[Provider]:
-    made = Provider()
+def providing(name: str = "127.0.0.1") -> Iterator[Provider]:
+    made = Provider(name)
     try:
         yield made
     finally:
