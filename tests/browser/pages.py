@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from playwright.sync_api import Locator, Page
@@ -41,3 +42,9 @@ def join(page: Page, name: str) -> None:
 def row(page: Page, part: str) -> Locator:
     """A row of the bar that a learner has on top of a lesson."""
     return page.locator(f".lab-classbar__row[data-part={part}]")
+
+
+def picture(page: Page, name: str) -> None:
+    """To be looked at, where LABS_PICTURES says where to."""
+    if place := os.environ.get("LABS_PICTURES"):
+        page.screenshot(path=f"{place}/{name}.png")

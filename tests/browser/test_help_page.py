@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import axe
 from tests.browser.conftest import Open
-from tests.browser.pages import WIDE, make_class, row, sign_in
+from tests.browser.pages import WIDE, make_class, picture, row, sign_in
 
 LESSON = "/concepts/02-how-containers-work/"
 Both = tuple[Page, Page]
@@ -83,12 +81,6 @@ def test_a_message_a_place_a_pause_and_the_end(visit: Open, palette: str) -> Non
     expect(row(learner, "closing")).to_have_count(0)
     learner.set_viewport_size({"width": 390, "height": 844})
     axe.check(learner, ".lab-classbar")
-
-
-def picture(page: Page, name: str) -> None:
-    """To be looked at, where LABS_PICTURES says where to."""
-    if place := os.environ.get("LABS_PICTURES"):
-        page.screenshot(path=f"{place}/{name}.png")
 
 
 @pytest.mark.parametrize("palette", ["light", "dark"])

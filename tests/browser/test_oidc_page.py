@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -11,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import axe
 from tests.browser.classroom import account, classroom
-from tests.browser.pages import PHONE, WIDE, sign_in
+from tests.browser.pages import PHONE, WIDE, picture, sign_in
 from tests.conftest import Server
 from tests.web.provider import Provider, providing
 
@@ -33,19 +32,16 @@ def known(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Itera
 @pytest.fixture
 def page(browser: Browser, known: Server, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The room; it may lead to the provider and back."""
-    palette, size = cast("tuple[Any, Any]", getattr(request, "param", ("light", WIDE)))
-    context = browser.new_context(color_scheme=palette, viewport=size)
+    scheme, size = cast("tuple[Any, Any]", getattr(request, "param", ("light", WIDE)))
+    context = browser.new_context(color_scheme=scheme, viewport=size)
     made = context.new_page()
     made.goto(f"{known.origin}/room/")
     yield made
     context.close()
 
 
-def picture(page: Page, name: str) -> None:
-    """To be looked at, where LABS_PICTURES says where to."""
-    if place := os.environ.get("LABS_PICTURES"):
-        palette = page.locator("body").get_attribute("data-md-color-scheme")
-        page.screenshot(path=f"{place}/oidc-{name}-{palette}.png")
+def palette(page: Page) -> str:
+    return str(page.locator("body").get_attribute("data-md-color-scheme"))
 
 
 WITH = "Sign in with Example University"
@@ -58,7 +54,7 @@ def test_an_account_is_connected_signed_in_with_and_disconnected(page: Page, kno
     told = page.locator(".lab-room__line[data-wrong]")
     expect(told).to_contain_text("Example University knows you, but no account here is yours.")
     assert page.url == f"{known.origin}/room/", "a reload doesn't say it again"
-    picture(page, "unknown")
+    picture(page, f"oidc-unknown-{palette(page)}")
     axe.check(page)
     sign_in(page)
     page.get_by_role("button", name="Example University", exact=True).click()
@@ -66,14 +62,14 @@ def test_an_account_is_connected_signed_in_with_and_disconnected(page: Page, kno
     axe.check(page)
     dialog.get_by_role("button", name="Connect with Example University").click()
     page.locator(".lab-room > .lab-room__line", has_text="Your account is connected").wait_for()
-    picture(page, "connected")
+    picture(page, f"oidc-connected-{palette(page)}")
     page.get_by_role("button", name="Sign out").click()
     page.get_by_role("button", name=WITH).click()
     expect(page.locator(".lab-room__bar")).to_contain_text("Signed in as Ina")
     page.get_by_role("button", name="Example University", exact=True).click()
     mine = dialog.get_by_role("listitem").filter(has_text="ada@example.org")
     expect(mine).to_contain_text("last used")
-    picture(page, "dialog")
+    picture(page, f"oidc-dialog-{palette(page)}")
     axe.check(page)
     mine.get_by_role("button", name="Disconnect").click()
     expect(mine).to_have_count(0)

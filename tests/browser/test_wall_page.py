@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from tests.browser import axe
 from tests.browser.classroom import worked
 from tests.browser.conftest import Open
-from tests.browser.pages import PHONE, WIDE, make_class, sign_in
+from tests.browser.pages import PHONE, WIDE, make_class, picture, sign_in
 from tests.conftest import Server
 from tests.web.learner import Learner
 from tests.web.rooms import Channel
@@ -132,7 +132,7 @@ def test_the_wall_follows_a_learner_on_their_page(visit: Open, room: Server) -> 
 def test_a_whole_class_is_sorted_found_and_seen(
     visit: Open, room: Server, everybody: Callable[[str], dict[str, Any]]
 ) -> None:
-    teacher = visit("/room/", viewport=WIDE)
+    teacher = visit("/room/", viewport=WIDE | {"height": 500})  # no room for all of them
     sign_in(teacher)
     there = everybody(make_class(teacher, "A whole class"))
     teacher.locator(".lab-wall__counts", has_text="13 learners, 12 online").wait_for()
@@ -187,16 +187,14 @@ def test_the_wall_is_accessible_and_fits_its_window(
     teacher.locator(".lab-tile", has_text="Jun").get_by_text("4 commands failed").wait_for()
     teacher.locator(".lab-tile", has_text="Ada").get_by_text("100 % done").wait_for()
     axe.check(teacher)
-    picture(teacher, f"wall-{palette}-{size['width']}")
+    settled(teacher, f"wall-{palette}-{size['width']}")
     teacher.get_by_role("tab", name="Tasks").click()
     teacher.locator(".lab-heat__table td[data-passed]").first.wait_for()
     axe.check(teacher)
-    picture(teacher, f"heat-{palette}-{size['width']}")
+    settled(teacher, f"heat-{palette}-{size['width']}")
 
 
-def picture(page: Page, name: str) -> None:
-    """To be looked at, where LABS_PICTURES says where to."""
-    if place := os.environ.get("LABS_PICTURES"):
-        page.locator(".lab-room__view").evaluate("view => view.scrollIntoView()")
-        page.wait_for_timeout(1500)
-        page.screenshot(path=f"{place}/{name}.png")
+def settled(page: Page, name: str) -> None:
+    page.locator(".lab-room__view").evaluate("view => view.scrollIntoView()")
+    page.wait_for_timeout(1500 if os.environ.get("LABS_PICTURES") else 0)
+    picture(page, name)
