@@ -28,18 +28,18 @@ def whoami(who: Instructor) -> str | None:
 
 def test_without_an_account_nobody_can_sign_in_and_the_page_is_told(server: Server) -> None:
     who = Instructor(server)
-    assert who.http.get("/api/signin").json() == {"account": None, "possible": False}
+    assert who.http.get("/api/signin").json() == {"account": None, "possible": False, "provider": None}
     for name in ("admin", "Ina", "root"):
         for words in ("admin", "password", "labs", ""):
             assert who.sign_in(name, words).status_code in (403, 422, 429)
     account(server, "Ina")
-    assert who.http.get("/api/signin").json() == {"account": None, "possible": True}
+    assert who.http.get("/api/signin").json() == {"account": None, "possible": True, "provider": None}
 
 
 def test_signing_in_and_out(server: Server) -> None:
     id, who = account(server, "Ina"), Instructor(server)
     told = who.sign_in("INA")
-    assert told.json() == {"account": {"id": id, "name": "Ina", "admin": False}, "possible": True}
+    assert told.json() == {"account": {"id": id, "name": "Ina", "admin": False}, "possible": True, "provider": None}
     assert whoami(who) == "Ina" and who.http.get("/api/classes").json() == []
     out = who.http.delete("/api/signin")
     assert out.status_code == 204 and "Max-Age=0" in out.headers["set-cookie"]
