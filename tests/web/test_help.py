@@ -609,7 +609,8 @@ def test_a_no_and_what_is_not_asked(ina: Instructor, of: Json, ada: Learner) -> 
             page.until(lambda page: page.view["typing"] is None)
             assert allow(ada, of).status_code == 409, "a no can't become a yes"
             assert ask(ina, of).status_code == 200, "but they may ask again"
-        page.until(lambda page: page.view["typing"] is None, SOON)
+            page.until(lambda page: page.view["typing"])
+        page.until(lambda page: page.view["typing"] is None and not page.view["watchers"], SOON)
         assert allow(ada, of).status_code == 409, "who asked has gone"
         with watching(ina, of):
             assert page.until(lambda page: page.view["watchers"]) and page.view["typing"] is None
