@@ -255,6 +255,7 @@ def test_what_it_cannot_keep_up_with_is_a_gap(make_server: Make, monkeypatch: py
     of = asking(ina)
     ann = agreed(server, of)
     with terminal(ann) as page:
+        eventually(lambda: recorder(server)._takes, "it is recorded from its beginning")
         page.type("yes 0123456789abcdef | head -c 3000000; echo the-''end\n")
         page.until(b"the-end")
         (take,) = recorder(server)._takes.values()
