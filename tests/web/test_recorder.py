@@ -256,9 +256,13 @@ def test_what_it_cannot_keep_up_with_is_a_gap(make_server: Make, monkeypatch: py
     ann = agreed(server, of)
     with terminal(ann) as page:
         eventually(lambda: recorder(server)._takes, "it is recorded from its beginning")
+        (take,) = recorder(server)._takes.values()
+        page.type(f"yes 0123456789abcdef | head -c {2 * AT_ONCE}\n")
+        eventually(
+            lambda: take.waiting >= AT_ONCE, "it takes no more"
+        )  # else it goes on after the gap before that is seen here
         page.type("yes 0123456789abcdef | head -c 3000000; echo the-''end\n")
         page.until(b"the-end")
-        (take,) = recorder(server)._takes.values()
         assert take.waiting < 3 * AT_ONCE
         eventually(lambda: take.offset < take.bridge.ring.start, "it has fallen behind")
         take.take()
