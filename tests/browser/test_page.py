@@ -168,6 +168,7 @@ def test_reset_asks_first_and_gives_a_new_machine(open_page):
     dialog.get_by_role("button", name=re.compile("reset", re.I)).click()
     page.locator("#lab-panel-host .xterm-rows", has_not_text="touch /root/mine").wait_for(timeout=60_000)
     until_screen(page, "root@lab")
+    page.locator('#lab-panel-host[data-link="open"]').wait_for()
     page.locator("#lab-panel-host .xterm-helper-textarea").focus()
     page.keyboard.type("echo files-$(ls /root | wc -l)\n")
     until_screen(page, "files-0")

@@ -20,6 +20,7 @@ from tests.guest import base, engine, machine, parcel
 from tests.guest.machine import COULD_NOT, DATA
 from tests.guest.run import teller
 
+PARTS = {"docker", "class", "changes", "timing", "crun"}  # of script.py
 SCRIPT = b"""#!/bin/sh
 export PYTHONPATH=/shipped/clone:/shipped/packages PYTHONPYCACHEPREFIX=/tmp/pycache
 unset PYTHONDONTWRITEBYTECODE LABS_DATA
@@ -33,6 +34,8 @@ def main() -> int:
     parser.add_argument("--changes", action="store_true", help="with changes that are not committed yet")
     parser.add_argument("parts", nargs="*", metavar="PART")
     options = parser.parse_args()
+    if unknown := set(options.parts) - PARTS:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(sorted(PARTS))}")
     tell = teller()
     try:
         DATA.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ def come(port: int) -> str:
     if not shutil.which("chromium"):
         return "skipped: no Chromium on the host: apt-get install chromium"
     words = [sys.executable, "-m", "tests.browser.journey", f"http://127.0.0.1:{port}", PASSWORD, PATIENCE]
-    done = subprocess.run(words, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=WITHIN)
+    done = subprocess.run(words, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=WITHIN - 60)
     if done.returncode:
         return f"failed: {done.stdout} {done.stderr[-4000:]}"
     return "; ".join(done.stdout.splitlines())
