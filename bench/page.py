@@ -5,7 +5,6 @@ A site built for the occasion, precompressed, served by the real web server; beh
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -19,9 +18,9 @@ from lab_server.build.site import build_site
 from lab_server.errors import BuildFailed, LabError, Missing
 from lab_server.lessons import catalog
 from lab_server.settings import ROOT
+from tests.browser.chromium import CHROMIUM
 
 PART = "Lesson page"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
 WITHIN = 30_000  # milliseconds
 Tell = Callable[[str], None]

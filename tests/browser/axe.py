@@ -6,11 +6,13 @@ from playwright.sync_api import Page
 
 from tests.browser.course import ROOT
 
+SETTLED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
 
 
 def check(page: Page, within: str = "") -> None:
     """AssertionError naming each serious violation, or that the page scrolls sideways. `within`: a selector, for a part of the page."""
+    page.evaluate(SETTLED)  # a window that has just got another size is laid out in the next frames
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "the page scrolls sideways"
     page.add_script_tag(content=AXE.read_text())
     found = page.evaluate("within => axe.run(within || document, {resultTypes: ['violations']})", within)

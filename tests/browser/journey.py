@@ -20,7 +20,8 @@ from typing import Literal
 
 from playwright.sync_api import Locator, Page, sync_playwright
 
-from tests.browser.conftest import CHROMIUM, QUIET, Open, watched
+from tests.browser.chromium import CHROMIUM, QUIET
+from tests.browser.conftest import Open, watched
 from tests.browser.pages import WIDE, join, make_class, row, sign_in
 
 LESSON = "/concepts/02-how-containers-work/"

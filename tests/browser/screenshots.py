@@ -3,7 +3,6 @@ and on a phone. `python -m tests.browser.screenshots [FOLDER]`; the course is on
 
 from __future__ import annotations
 
-import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser.axe import SETTLED
+from tests.browser.chromium import CHROMIUM, QUIET
 from tests.browser.classroom import WORDS
-from tests.browser.conftest import QUIET
 from tests.browser.course import ROOT, account, served
 from tests.browser.pages import PHONE, WIDE, make_class, sign_in
 from tests.classroom.people import Pupil
@@ -63,7 +63,7 @@ def lesson(browser: Browser, base: str, name: str, to: Path) -> None:
     if dock == "right":
         page.get_by_role("toolbar", name="Terminal tools").get_by_role("button").nth(1).click()
     block.evaluate("block => window.scrollTo(0, block.getBoundingClientRect().top + window.scrollY - 110)")
-    page.locator("body").evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate(SETTLED)
     _shoot(page, to / f"{name}.png")
     page.close()
 
@@ -127,7 +127,7 @@ def main() -> None:
     to.mkdir(parents=True, exist_ok=True)
     with served() as course, sync_playwright() as playwright:
         account(course, "Ina", WORDS)
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         for name in LESSONS:
             lesson(browser, course.url, name, to)
         rooms(browser, course.url, to)

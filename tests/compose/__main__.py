@@ -16,11 +16,11 @@ from lab_server import builds
 from lab_server.build import sandbox_image
 from lab_server.errors import LabError
 from tests.compose import shipped, visitors
+from tests.compose.script import PARTS
 from tests.guest import base, engine, machine, parcel
 from tests.guest.machine import COULD_NOT, DATA
 from tests.guest.run import teller
 
-PARTS = {"docker", "class", "changes", "timing", "crun"}  # of script.py
 SCRIPT = b"""#!/bin/sh
 export PYTHONPATH=/shipped/clone:/shipped/packages PYTHONPYCACHEPREFIX=/tmp/pycache
 unset PYTHONDONTWRITEBYTECODE LABS_DATA

@@ -27,6 +27,7 @@ from tests.compose.learner import Learner
 from tests.compose.page import Page
 from tests.compose.stack import ORIGIN, Failed, Stack, docker, eventually, learners, ready, say
 
+PARTS = {"docker", "class", "changes", "timing", "crun"}
 LESSON = "concepts/02-how-containers-work"
 TASK = "02-a-limited-cgroup"
 FEW = 4  # steps for the second way

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from tests.browser.chromium import CHROMIUM
 from tests.compose.stack import Failed, eventually, say
 
 READY = "compose: visitors may come"  # the host waits for this line
@@ -23,7 +23,7 @@ PATIENCE = "180"  # seconds, for each moment
 
 def come(port: int) -> str:
     """The journey on two pages of headless Chromium, through this port: what it said."""
-    if not shutil.which("chromium"):
+    if not CHROMIUM:
         return "skipped: no Chromium on the host: apt-get install chromium"
     words = [sys.executable, "-m", "tests.browser.journey", f"http://127.0.0.1:{port}", PASSWORD, PATIENCE]
     done = subprocess.run(words, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=WITHIN - 60)
