@@ -114,7 +114,7 @@ def create_app(settings: Settings, catalog: Catalog, client: SpawnerClient, cloc
         caretaker = Caretaker(catalog, store, rooms, leases, freezer)
         keeper.looked = freezer.looked
         presenting = Presenting(leases, hub, leases.clock)
-        caretaker.follows = presenting.follow
+        caretaker.learned = presenting.follow
         hub.greetings.append(presenting.greeting)
         tapes, sizes = Tapes(settings.recordings), (settings.recording_mib << 20, settings.recordings_mib << 20)
         recorder = Recorder(store, hub, leases, rooms, tapes, *sizes)

@@ -48,7 +48,7 @@ class Caretaker:
         self._changed = asyncio.Event()
         self._reading, self._acting = asyncio.Lock(), asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
-        self.follows: Callable[[list[Class]], None] = lambda there: None  # told what applies, whenever it was read
+        self.learned: Callable[[list[Class]], None] = lambda there: None  # told what applies, whenever it was read
         rooms.tellers.append(self._tell)
         rooms.staff_tellers.append(lambda room: self.holds(room.of) if room.of else {})
 
@@ -110,7 +110,7 @@ class Caretaker:
             self._there = there
             self._ends.keep(of.id for of in there)
             self._freezer.want(owners)
-            self.follows(there)
+            self.learned(there)
 
     # --- by the clock ---
 

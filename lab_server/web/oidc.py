@@ -53,26 +53,25 @@ class Oidc:
         kept = {"state": state, "verifier": verifier, "nonce": nonce, "back": back, "account": account}
         return to, self._seal.dumps(kept)
 
-    async def end(self, sealed: str, query: Mapping[str, str]) -> tuple[Account | None, bool]:
-        """The account that comes back, and whether it was to be connected only. Raises Stopped, and what the store raises."""
+    async def end(self, sealed: str, query: Mapping[str, str]) -> Account | None:
+        """The account that comes back; None where one was to be connected, and is. Raises Stopped, and what the store raises."""
         kept = self._kept(sealed, query.get("state", ""))
         if error := query.get("error", ""):
             log.warning("the provider signed nobody in", error=error[:80])
             raise Stopped("declined", "The provider signed nobody in.", "Try again there.")
         claims = await self._provider.claims(kept["back"], query.get("code", ""), kept["verifier"], kept["nonce"])
-        subject = str(claims["sub"])
-        email = str(claims.get("email") or "") if claims.get("email_verified") is True else ""
+        subject, email = str(claims["sub"]), str(claims.get("email") or "")
         if kept["account"]:
-            await self._connect(kept["account"], subject, email or str(claims.get("email") or ""))
-            return None, True
+            await self._connect(kept["account"], subject, email)
+            return None
         async with self._store.write() as at:
             found = await identities.find(at, self._issuer, subject)
-            if found is None and email:
+            if found is None and email and claims.get("email_verified") is True:
                 found = await identities.claim(at, self._issuer, subject, email)
             if found is None:
                 raise Stopped("unknown", "No account here is theirs.", "Who runs the server makes one.")
             await identities.used(at, found[0].id, self._clock())
-        return found[1], False
+        return found[1]
 
     async def _connect(self, account: str, subject: str, email: str) -> None:
         try:

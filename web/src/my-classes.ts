@@ -6,7 +6,7 @@ import { confirmDialog } from "./dialog";
 import { button, h, iconButton } from "./dom";
 import { answerRecording } from "./bar-recording";
 import { lasted, moment, sized } from "./recording-words";
-import { chipOf, Line, privacy, roomStyle } from "./room-parts";
+import { chipOf, Line, playRecording, privacy, roomStyle } from "./room-parts";
 import { STATES } from "./class-words";
 
 const OVER = "Your lesson pages show nothing of these any more. Those who ran them still see what is told below, until you leave.";
@@ -79,12 +79,8 @@ export function openClasses(changed: () => void): void {
   };
   const tape = (of: Membership, one: Recording): HTMLElement => {
     const title = `${one.session}, ${moment(one.begun)}`;
-    const watch = async (): Promise<void> => {
-      const module = await import("./player").catch(() => null);
-      if (module) await module.play(`${of.title}: ${title}`, rooms.myCast(of.id, one.id));
-      else line.say("The player could not be loaded: reload the page.", true);
-    };
-    return h("li", {}, h("span", {}, h("b", {}, one.session), `, ${moment(one.begun)}, ${lasted(one)}, ${sized(one.bytes)}`), button("Play", () => void watch(), { class: "lab-button", "aria-label": `Play ${title}` }));
+    const watch = (): void => void playRecording(line, `${of.title}: ${title}`, rooms.myCast(of.id, one.id));
+    return h("li", {}, h("span", {}, h("b", {}, one.session), `, ${moment(one.begun)}, ${lasted(one)}, ${sized(one.bytes)}`), button("Play", watch, { class: "lab-button", "aria-label": `Play ${title}` }));
   };
   const go = async (of: Membership): Promise<void> => {
     const again = of.state === "archived" ? "You can join again only if its instructor opens it again." : "With the code you can join again.";

@@ -3,8 +3,8 @@
 
 import { ago } from "./class-words";
 import { rooms } from "./classes-api";
-import { button, h, iconButton } from "./dom";
-import { Line } from "./room-parts";
+import { button, h } from "./dom";
+import { Line, openDialog } from "./room-parts";
 
 const ENDS: Record<string, (provider: string) => string> = {
   declined: (provider) => `${provider} signed nobody in. Try again there, or use your password.`,
@@ -38,7 +38,6 @@ export async function enterWithProvider(): Promise<void> {
 export function openIdentities(provider: string): void {
   const line = new Line();
   const list = h("ul", { class: "lab-room__signins" });
-  const close = iconButton("close", "Close", () => dialog.close());
   const show = async (): Promise<void> => {
     const there = await line.attempt(() => rooms.identities());
     if (!there) return;
@@ -60,17 +59,13 @@ export function openIdentities(provider: string): void {
     const to = await line.attempt(() => rooms.connect());
     if (to) location.assign(to.to);
   };
-  const dialog = h(
-    "dialog",
-    { class: "lab-dialog lab-room__dialog", "aria-labelledby": "lab-identities-title" },
-    h("div", { class: "lab-mine__head" }, h("h2", { id: "lab-identities-title" }, `Sign-in with ${provider}`), close),
+  const { close } = openDialog(
+    "lab-identities-title",
+    `Sign-in with ${provider}`,
     h("p", {}, `Once connected, you sign in with ${provider} instead of your password, which goes on working.`),
     list,
     h("div", { class: "lab-room__row" }, button(`Connect with ${provider}…`, () => void connect(), { class: "lab-button lab-button--main" })),
     line.element,
   );
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
   void show();
 }

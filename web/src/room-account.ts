@@ -2,9 +2,9 @@
 
 import { ago, browser } from "./class-words";
 import { rooms } from "./classes-api";
-import { button, h, iconButton } from "./dom";
+import { button, h } from "./dom";
 import { makePasskey, passkeysPossible } from "./passkeys";
-import { field, form, Line, submit } from "./room-parts";
+import { field, form, Line, openDialog, submit } from "./room-parts";
 
 const SHORTEST = 12; // characters of a password
 
@@ -14,7 +14,6 @@ export function openPassword(name: string): void {
   const old = h("input", { type: "password", autocomplete: "current-password", required: true, maxlength: "256" });
   const next = h("input", { type: "password", autocomplete: "new-password", required: true, minlength: String(SHORTEST), maxlength: "256" });
   const whose = h("input", { type: "text", autocomplete: "username", value: name, hidden: true, readonly: true });
-  const close = iconButton("close", "Close", () => dialog.close());
   const change = async (): Promise<void> => {
     if ((await line.attempt(async () => (await rooms.changePassword(old.value, next.value), true))) === null) {
       old.focus();
@@ -31,16 +30,12 @@ export function openPassword(name: string): void {
     field("New password", next, `At least ${SHORTEST} characters. Four words that don’t go together are a good one.`),
     h("div", { class: "lab-dialog__buttons" }, button("Cancel", () => dialog.close(), { class: "lab-button" }), submit("Change it")),
   );
-  const dialog = h(
-    "dialog",
-    { class: "lab-dialog lab-room__dialog", "aria-labelledby": "lab-password-title" },
-    h("div", { class: "lab-mine__head" }, h("h2", { id: "lab-password-title" }, "Change your password"), close),
+  const { dialog, close } = openDialog(
+    "lab-password-title",
+    "Change your password",
     asked,
     line.element,
   );
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
   old.focus();
 }
 
@@ -48,11 +43,9 @@ export function openPassword(name: string): void {
 export function openSignins(): void {
   const line = new Line();
   const list = h("ul", { class: "lab-room__signins" });
-  const close = iconButton("close", "Close", () => dialog.close());
-  const dialog = h(
-    "dialog",
-    { class: "lab-dialog lab-room__dialog", "aria-labelledby": "lab-signins-title" },
-    h("div", { class: "lab-mine__head" }, h("h2", { id: "lab-signins-title" }, "Where you are signed in"), close),
+  const { close } = openDialog(
+    "lab-signins-title",
+    "Where you are signed in",
     h("p", {}, "A sign-in ends by itself after 12 hours without use, and after a week."),
     list,
     line.element,
@@ -74,9 +67,6 @@ export function openSignins(): void {
     line.say("It is ended.");
     close.focus();
   };
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
   void show();
 }
 
@@ -84,7 +74,6 @@ export function openSignins(): void {
 export function openPasskeys(): void {
   const line = new Line();
   const list = h("ul", { class: "lab-room__signins" });
-  const close = iconButton("close", "Close", () => dialog.close());
   const name = h("input", { type: "text", required: true, maxlength: "40", value: browser(navigator.userAgent) });
   const show = async (): Promise<void> => {
     const there = await line.attempt(() => rooms.passkeys());
@@ -112,17 +101,13 @@ export function openPasskeys(): void {
   const adding = passkeysPossible()
     ? form(add, field("Name", name, "So that you know it in this list."), h("div", { class: "lab-room__row" }, submit("Add a passkey")))
     : h("p", { class: "lab-room__hint" }, "None can be made here: that takes a browser that knows passkeys, and https with a name for an address (or localhost on the machine itself).");
-  const dialog = h(
-    "dialog",
-    { class: "lab-dialog lab-room__dialog", "aria-labelledby": "lab-passkeys-title" },
-    h("div", { class: "lab-mine__head" }, h("h2", { id: "lab-passkeys-title" }, "Your passkeys"), close),
+  const { close } = openDialog(
+    "lab-passkeys-title",
+    "Your passkeys",
     h("p", {}, "With a passkey you sign in by your finger, face or PIN, or a security key. Your password goes on working."),
     list,
     adding,
     line.element,
   );
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
   void show();
 }

@@ -5,7 +5,7 @@ import { type Entry, type Recording, rooms } from "./classes-api";
 import { confirmDialog } from "./dialog";
 import { button, h } from "./dom";
 import { lasted, moment, sized } from "./recording-words";
-import { type Line } from "./room-parts";
+import { type Line, playRecording } from "./room-parts";
 
 const FILES = [
   ["csv", "Learners (CSV)", "how far each is in each lesson, for a spreadsheet"],
@@ -84,16 +84,10 @@ export class After {
 
   private recording(one: Recording): HTMLElement {
     const of = `${one.name}, ${one.session}, ${moment(one.begun)}`;
-    const play = button("Play", () => void this.play(one, of), { class: "lab-room__quiet", "aria-label": `Play ${of}` });
+    const play = button("Play", () => void playRecording(this.line, of, rooms.cast(this.id, one.id)), { class: "lab-room__quiet", "aria-label": `Play ${of}` });
     const remove = button("Delete", () => void this.remove(one, of), { class: "lab-room__quiet", "aria-label": `Delete ${of}` });
     const cells = [one.session, moment(one.begun), lasted(one), sized(one.bytes)].map((words) => h("td", {}, words));
     return h("tr", {}, h("th", { scope: "row" }, h("bdi", {}, one.name)), ...cells, h("td", {}, play, ...(this.mayChange ? [" ", remove] : [])));
-  }
-
-  private async play(one: Recording, title: string): Promise<void> {
-    const module = await import("./player").catch(() => null);
-    if (module) await module.play(title, rooms.cast(this.id, one.id));
-    else this.line.say("The player could not be loaded: reload the page.", true);
   }
 
   private async remove(one: Recording, of: string): Promise<void> {

@@ -3,7 +3,7 @@
 
 import { ApiError } from "./api";
 import type { Privacy } from "./classes-api";
-import { h } from "./dom";
+import { h, iconButton } from "./dom";
 
 /** The look of what the pages of classes share, or of another part of them: beside this script. */
 export function roomStyle(file = "room.css"): void {
@@ -62,6 +62,23 @@ export function form(act: () => Promise<void>, ...content: (Node | string)[]): H
     void act().finally(() => element.removeAttribute("aria-busy"));
   });
   return element;
+}
+
+/** A dialog with a title and a button that closes it: open, and gone when it is closed. `name` is its title's id. */
+export function openDialog(name: string, title: string, ...content: (Node | string)[]): { dialog: HTMLDialogElement; close: HTMLButtonElement } {
+  const close = iconButton("close", "Close", () => dialog.close());
+  const dialog = h("dialog", { class: "lab-dialog lab-room__dialog", "aria-labelledby": name }, h("div", { class: "lab-mine__head" }, h("h2", { id: name }, title), close), ...content);
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  return { dialog, close };
+}
+
+/** Play the recording at this address; `line` tells where the player could not be had. */
+export async function playRecording(line: Line, title: string, cast: string): Promise<void> {
+  const module = await import("./player").catch(() => null);
+  if (module) await module.play(title, cast);
+  else line.say("The player could not be loaded: reload the page.", true);
 }
 
 /** What those who run the class see, and what they don't. */

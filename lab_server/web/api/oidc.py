@@ -60,7 +60,7 @@ async def back(parts: Joined, token: Token, address: Address, request: Request) 
     answer = RedirectResponse(f"{ROOM}{CONNECTED}", status_code=303)
     try:
         with parts.signins.trying(address):
-            account, _ = await oidc.end(sealed, request.query_params)
+            account = await oidc.end(sealed, request.query_params)
         if account:
             _, new = await parts.signins.enter(account, request.headers.get("user-agent", ""), token)
             answer = RedirectResponse("/room/", status_code=303)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 from fastapi.responses import StreamingResponse
@@ -18,6 +18,9 @@ from lab_server.web.models_progress import TOO_MANY
 
 router = APIRouter(tags=["afterwards"])
 MEDIA = "application/x-asciicast"
+CAST: dict[int | str, dict[str, Any]] = {
+    200: {"content": {MEDIA: {}}, "description": "asciicast v2, as far as it goes now."}
+}
 RecordingId = Annotated[str, Path(pattern="^[0-9a-f]{24}$", description="A recording's id.")]
 
 
@@ -48,7 +51,7 @@ async def every(id: ClassId, parts: Joined, who: Instructor) -> list[RecordingOu
 @router.get(
     "/api/classes/{id}/recordings/{recording}.cast",
     response_class=StreamingResponse,
-    responses=SEEING | {200: {"content": {MEDIA: {}}, "description": "asciicast v2, as far as it goes now."}},
+    responses=SEEING | CAST,
 )
 async def play(id: ClassId, recording: RecordingId, parts: Joined, who: Instructor) -> StreamingResponse:
     """The recording. That it was looked at is in the audit log."""
@@ -85,7 +88,7 @@ async def mine(id: ClassId, parts: Joined, who: Who) -> list[RecordingOut]:
 @router.get(
     "/api/memberships/{id}/recordings/{recording}.cast",
     response_class=StreamingResponse,
-    responses=ERRORS | {200: {"content": {MEDIA: {}}, "description": "asciicast v2, as far as it goes now."}},
+    responses=ERRORS | CAST,
     tags=["memberships"],
 )
 async def play_mine(id: ClassId, recording: RecordingId, parts: Joined, who: Who) -> StreamingResponse:
